@@ -1,0 +1,114 @@
+"""
+The rules of Connect Four.
+
+A board has 7 columns, numbered 0 to 6 from the left, and 6 rows, numbered 0
+to 5 from the bottom. Two players drop a checker in turn; whoever gets four in
+a line first (across, up or diagonally) wins.
+
+"""
+
+__all__ = ["COLUMNS", "PLAYER1", "PLAYER2", "ROWS", "Connect4", "IllegalMove"]
+
+PLAYER1, PLAYER2 = "red", "yellow"
+
+COLUMNS, ROWS = 7, 6
+
+# The checkers of a player are the bits of an integer. These are their numbers:
+#
+#      6 13 20 27 34 41 48    never set: a line that leaves the board
+#      5 12 19 26 33 40 47    at the top meets a hole here before it
+#      4 11 18 25 32 39 46    comes back at the bottom of the next column
+#      3 10 17 24 31 38 45
+#      2  9 16 23 30 37 44
+#      1  8 15 22 29 36 43
+#      0  7 14 21 28 35 42
+#
+# so that the neighbours of a cell are these distances away:
+UP, ACROSS, DIAGONAL_UP, DIAGONAL_DOWN = 1, ROWS + 1, ROWS + 2, ROWS
+
+
+class IllegalMove(RuntimeError, ValueError):
+    """
+    A move that the rules refuse. Its message is ready to be shown to a player.
+
+    The tutorial's ``app.py`` caught RuntimeError in its earlier editions and
+    catches ValueError in the later ones. Either may be used here.
+
+    """
+
+
+class Connect4:
+    """
+    A game of Connect Four.
+
+    ``first`` is the player who moves first: ``PLAYER1`` or ``PLAYER2``.
+
+    ``moves`` lists the moves so far, as ``(player, column, row)``. ``winner``
+    is the player who won, or :obj:`None` as long as nobody has.
+
+    """
+
+    def __init__(self, first=PLAYER1):
+        self.players = [PLAYER1, PLAYER2] if first == PLAYER1 else [PLAYER2, PLAYER1]
+        self.moves = []
+        self.winner = None
+        self.heights = [0] * COLUMNS
+        self.checkers = {PLAYER1: 0, PLAYER2: 0}
+
+    @property
+    def first(self):
+        """The player who moves first."""
+        return self.players[0]
+
+    @property
+    def turn(self):
+        """The player whose turn it is; of no meaning when the game is over."""
+        return self.players[len(self.moves) % 2]
+
+    @property
+    def drawn(self):
+        """Whether the board is full and nobody has won."""
+        return self.winner is None and len(self.moves) == COLUMNS * ROWS
+
+    @property
+    def over(self):
+        """Whether the game has ended, by a win or by a full board."""
+        return self.winner is not None or self.drawn
+
+    def play(self, player, column):
+        """
+        Drop a checker of ``player`` in ``column``.
+
+        Return the row where it lands.
+
+        Raise :exc:`IllegalMove`, and leave the game as it was, if ``column``
+        isn't an integer from 0 to 6, if the game is over, if it isn't the
+        player's turn, or if the column is full; checked in that order.
+
+        """
+        # True and False are integers in Python, but no columns.
+        if type(column) is not int or not 0 <= column < COLUMNS:
+            raise IllegalMove(f"A column is an integer from 0 to {COLUMNS - 1}.")
+        if self.over:
+            raise IllegalMove("The game is over.")
+        if player != self.turn:
+            raise IllegalMove("It isn't your turn.")
+        row = self.heights[column]
+        if row == ROWS:
+            raise IllegalMove("This slot is full.")
+
+        self.heights[column] += 1
+        self.checkers[player] |= 1 << column * ACROSS + row
+        self.moves.append((player, column, row))
+        if four_in_line(self.checkers[player]):
+            self.winner = player
+        return row
+
+
+def four_in_line(checkers):
+    """Tell whether four of ``checkers``, an integer as drawn above, are in line."""
+    for distance in (UP, ACROSS, DIAGONAL_UP, DIAGONAL_DOWN):
+        pairs = checkers & checkers >> distance
+        if pairs & pairs >> 2 * distance:
+            return True
+    return False
