@@ -1,0 +1,170 @@
+"""
+What the tests have in common.
+
+The policy, for all of them: real servers and real sockets, on loopback and on
+ports that the system chooses. Clients close first, then the server. Whatever
+is awaited comes within ``TIMEOUT`` or the test fails; nobody sleeps. When a
+test is over, no game, no traceback and no key may be left behind.
+
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+
+import pytest
+from websockets.asyncio.client import connect
+
+import app
+
+TIMEOUT = 10  # seconds
+
+# All the keys that were ever handed out to a client.
+KEYS = set()
+
+
+class Client:
+    """Somebody at the other end of a connection, who speaks in events."""
+
+    def __init__(self, websocket):
+        self.websocket = websocket
+
+    async def send(self, event):
+        """Send an event, or any text or bytes just as they are."""
+        if isinstance(event, dict):
+            event = json.dumps(event)
+        await self.websocket.send(event)
+
+    async def play(self, column):
+        await self.send({"type": "play", "column": column})
+
+    async def receive(self):
+        """Return the next event."""
+        async with asyncio.timeout(TIMEOUT):
+            event = json.loads(await self.websocket.recv())
+        KEYS.update(
+            event[name] for name in ("join", "watch", "rejoin") if name in event
+        )
+        return event
+
+    async def expect(self, *events):
+        """Receive events, and check that they are just these."""
+        assert [await self.receive() for _ in events] == list(events)
+
+    async def expect_error(self, text=""):
+        """Receive an error, check that it contains a text, and return the event."""
+        event = await self.receive()
+        assert event["type"] == "error"
+        assert text in event["message"]
+        return event
+
+    async def expect_nothing(self):
+        """Check that the server has sent nothing that wasn't received yet."""
+        async with asyncio.timeout(TIMEOUT):
+            await (await self.websocket.ping())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                pytest.fail(f"unexpected: {await self.websocket.recv()}")
+
+    async def expect_close(self, code):
+        """Check that the server closes the connection, with this code."""
+        async with asyncio.timeout(TIMEOUT):
+            await self.websocket.wait_closed()
+        assert self.websocket.close_code == code
+
+    async def close(self):
+        await self.websocket.close()
+
+    def vanish(self):
+        """End the connection without a word, as a crash does."""
+        self.websocket.transport.abort()
+
+
+class Server:
+    """A live server, and the clients that a test has connected to it."""
+
+    def __init__(self, server):
+        self.server = server
+        self.clients = []
+
+    @property
+    def port(self):
+        return self.server.sockets[0].getsockname()[1]
+
+    async def connect(self, **options):
+        """Connect a client that doesn't say who it is yet."""
+        options = {"compression": None, "ping_interval": None, **options}
+        client = Client(await connect(f"ws://127.0.0.1:{self.port}/", **options))
+        self.clients.append(client)
+        return client
+
+    async def start(self, **options):
+        """Connect a first player; return the client and its init event."""
+        client = await self.connect(**options)
+        await client.send({"type": "init"})
+        return client, await client.receive()
+
+    async def join(self, join_key, **options):
+        client = await self.connect(**options)
+        await client.send({"type": "init", "join": join_key})
+        return client
+
+    async def watch(self, watch_key, **options):
+        client = await self.connect(**options)
+        await client.send({"type": "init", "watch": watch_key})
+        return client
+
+    @contextlib.asynccontextmanager
+    async def departure(self):
+        """Wait until the server has dealt with a client that leaves in this block."""
+        handlers = set(self.server.handler_tasks)
+        yield
+        await asyncio.wait(
+            handlers, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+        )
+        await forgotten()
+
+
+def played(*columns, first="red"):
+    """Return the "play" events of moves in these columns by alternate players."""
+    players = ["red", "yellow"] if first == "red" else ["yellow", "red"]
+    return [
+        {
+            "type": "play",
+            "player": players[number % 2],
+            "column": column,
+            "row": columns[:number].count(column),
+        }
+        for number, column in enumerate(columns)
+    ]
+
+
+async def forgotten():
+    """Wait until the server has forgotten the games that nobody can come back to."""
+    tasks = [task for task in asyncio.all_tasks() if "forget" in repr(task.get_coro())]
+    async with asyncio.timeout(TIMEOUT):
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def server(monkeypatch):
+    """A live server, that must be empty at the end of the test."""
+    async with app.serve_games("127.0.0.1", 0) as games:
+        server = Server(games)
+        yield server
+        for client in server.clients:
+            await client.close()
+    await forgotten()
+    assert (app.JOIN, app.WATCH) == ({}, {})
+
+
+@pytest.fixture(autouse=True)
+def log(caplog):
+    """The log of the server, in which no traceback and no key may stand."""
+    # The clients of the tests may well log what they receive.
+    logging.getLogger("websockets.client").setLevel(logging.INFO)
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    assert "Traceback" not in caplog.text
+    assert not [key for key in KEYS if key in caplog.text]
