@@ -37,6 +37,9 @@ PROBE_TIMEOUT = 2
 JOIN = {}  # key: (match, player)
 WATCH = {}  # key: match
 
+# The subprotocol of clients that want to know more than the tutorial's.
+EXTENSION = "connect4.v2"
+
 # At level DEBUG the library logs what it receives, and that includes keys.
 LOGGER = logging.getLogger("connect4.server")
 LOGGER.setLevel(logging.INFO)
@@ -44,7 +47,7 @@ LOGGER.setLevel(logging.INFO)
 
 class Match:
     """
-    A game, its keys, and everybody who is connected to it.
+    A game and its rematches, their keys, and everybody who is connected.
 
     ``connected`` maps each connection to the player who sits there, or to
     :obj:`None` for a spectator. It is the only record of who is here, so that
@@ -56,8 +59,10 @@ class Match:
         self.game = Connect4()
         self.connected = {}
         self.join_key = secrets.token_urlsafe(12)
+        self.rejoin_key = None  # the first player's, if they know the extension
         self.watch_key = secrets.token_urlsafe(12)
-        self.grace_period = 0
+        self.rematch = []  # the players who asked for one
+        self.presence = None  # the last event that told who is here
         self.forgetting = None  # the task that forgets a match without players
 
     def seated(self, player):
@@ -89,65 +94,135 @@ def parse(message):
     return event
 
 
-async def error(websocket, message):
+def extended(connections):
+    """Return those of ``connections`` that asked for the extension."""
+    return [websocket for websocket in connections if websocket.subprotocol]
+
+
+async def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
         "type": "error",
         "message": message,
+        **details,
     }
     await websocket.send(json.dumps(event))
 
 
-def replay(websocket, match):
-    """
-    Send the moves so far to a newcomer, and how the game ended if it did.
+# From here to leave() nothing is a coroutine: what one client causes is sent to
+# all before anything else happens, and a newcomer is registered and told of the
+# past in one go. So no move can be missed, doubled or overtaken by another.
 
-    This isn't a coroutine: a newcomer is registered and sent the past in one
-    go, so that no move can come between and be missed, doubled or overtaken.
 
-    """
-    for player, column, row in match.game.moves:
-        event = {
-            "type": "play",
-            "player": player,
-            "column": column,
-            "row": row,
-        }
-        broadcast([websocket], json.dumps(event))
-    announce_end([websocket], match.game)
+def announce_start(connections, game):
+    """Tell that the board is empty, and who moves first."""
+    event = {
+        "type": "start",
+        "player": game.first,
+    }
+    broadcast(extended(connections), json.dumps(event))
+
+
+def announce_move(connections, player, column, row):
+    """Tell that a move was played."""
+    event = {
+        "type": "play",
+        "player": player,
+        "column": column,
+        "row": row,
+    }
+    broadcast(connections, json.dumps(event))
 
 
 def announce_end(connections, game):
-    """Tell ``connections`` who won, if somebody did."""
+    """Tell how the game ended, if it did."""
     if game.winner is not None:
         event = {
             "type": "win",
             "player": game.winner,
         }
         broadcast(connections, json.dumps(event))
+    elif game.drawn:
+        event = {
+            "type": "draw",
+        }
+        broadcast(extended(connections), json.dumps(event))
+
+
+def announce_rematch(connections, player):
+    """Tell that a player asked for another game."""
+    event = {
+        "type": "rematch",
+        "player": player,
+    }
+    broadcast(extended(connections), json.dumps(event))
+
+
+def announce_presence(match, newcomer=None):
+    """Tell who is here: everybody if that has changed, else only a newcomer."""
+    seats = list(match.connected.values())
+    event = {
+        "type": "presence",
+        "players": [player for player in (PLAYER1, PLAYER2) if player in seats],
+        "spectators": seats.count(None),
+    }
+    if event != match.presence:
+        match.presence = event
+        broadcast(extended(match.connected), json.dumps(event))
+    elif newcomer is not None:
+        broadcast(extended([newcomer]), json.dumps(event))
+
+
+def init(websocket, match, player):
+    """Hand a player the keys, and to a client of the extension what else it needs."""
+    event = {
+        "type": "init",
+        "join": match.join_key,
+        "watch": match.watch_key,
+    }
+    if websocket.subprotocol:
+        event |= {
+            "player": player,
+            "rejoin": match.rejoin_key if player == PLAYER1 else match.join_key,
+            "host": find_address(websocket.server),
+        }
+    broadcast([websocket], json.dumps(event))
+
+
+def replay(websocket, match):
+    """Bring a newcomer up to date."""
+    announce_start([websocket], match.game)
+    for player, column, row in match.game.moves:
+        announce_move([websocket], player, column, row)
+    announce_end([websocket], match.game)
+    for player in match.rematch:
+        announce_rematch([websocket], player)
 
 
 def enter(websocket, match, player):
-    """Register a newcomer, and bring them up to date."""
-    if match.forgetting is not None and player is not None:
+    """Register a newcomer: a player, or a spectator if ``player`` is None."""
+    if player is not None and match.forgetting is not None:
         match.forgetting.cancel()
         match.forgetting = None
     match.connected[websocket] = player
     replay(websocket, match)
+    announce_presence(match, websocket)
 
 
 def leave(websocket, match):
     """Unregister a connection that has ended."""
     # It isn't here any more if it was dropped in favour of a newcomer.
     player = match.connected.pop(websocket, None)
+    announce_presence(match)
     if player is not None and not any(match.connected.values()):
         match.forgetting = asyncio.create_task(forget(match))
 
 
 async def forget(match):
     """Forget a match that no player comes back to in time."""
-    await asyncio.sleep(match.grace_period)
+    await asyncio.sleep(GRACE_PERIOD if match.rejoin_key else 0)
     del JOIN[match.join_key], WATCH[match.watch_key]
+    JOIN.pop(match.rejoin_key, None)
     spectators = list(match.connected)
     match.connected.clear()
     event = {
@@ -158,27 +233,58 @@ async def forget(match):
     await asyncio.gather(*(spectator.close() for spectator in spectators))
 
 
-async def play(websocket, match, player):
-    """Receive and process the moves of a player."""
+async def receive(websocket):
+    """
+    Yield the events that a client sends.
+
+    Answer what needs no answer from the game: pings, and what is no event.
+
+    """
     async for message in websocket:
         try:
             event = parse(message)
-            if event["type"] != "play":
-                raise BadEvent('A player sends "play" events.')
-            column = event.get("column")
-            row = match.game.play(player, column)
-        except (BadEvent, IllegalMove) as exc:
+        except BadEvent as exc:
             await error(websocket, str(exc))
             continue
+        if event["type"] == "ping" and websocket.subprotocol:
+            await websocket.send(json.dumps({"type": "pong"}))
+        else:
+            yield event
 
-        event = {
-            "type": "play",
-            "player": player,
-            "column": column,
-            "row": row,
-        }
-        broadcast(match.connected, json.dumps(event))
-        announce_end(match.connected, match.game)
+
+async def play(websocket, match, player):
+    """Receive and process the events of a player."""
+    async for event in receive(websocket):
+        try:
+            if event["type"] == "play":
+                move(match, player, event.get("column"))
+            elif event["type"] == "rematch" and websocket.subprotocol:
+                ask_rematch(match, player)
+            else:
+                raise BadEvent('A player sends "play" events.')
+        except (BadEvent, IllegalMove) as exc:
+            await error(websocket, str(exc))
+
+
+def move(match, player, column):
+    """Play a move. Raise :exc:`IllegalMove` if the rules refuse it."""
+    row = match.game.play(player, column)
+    announce_move(match.connected, player, column, row)
+    announce_end(match.connected, match.game)
+
+
+def ask_rematch(match, player):
+    """Note that a player wants a rematch, and begin it when both do."""
+    if not match.game.over:
+        raise BadEvent("The game isn't over yet.")
+    if player in match.rematch:
+        raise BadEvent("You have asked for a rematch already.")
+    match.rematch.append(player)
+    announce_rematch(match.connected, player)
+    if len(match.rematch) == 2:
+        match.rematch.clear()
+        match.game = Connect4(PLAYER2 if match.game.first == PLAYER1 else PLAYER1)
+        announce_start(match.connected, match.game)
 
 
 async def start(websocket):
@@ -186,13 +292,11 @@ async def start(websocket):
     match = Match()
     JOIN[match.join_key] = match, PLAYER2
     WATCH[match.watch_key] = match
-    event = {
-        "type": "init",
-        "join": match.join_key,
-        "watch": match.watch_key,
-    }
-    broadcast([websocket], json.dumps(event))
+    if websocket.subprotocol:
+        match.rejoin_key = secrets.token_urlsafe(12)
+        JOIN[match.rejoin_key] = match, PLAYER1
 
+    init(websocket, match, PLAYER1)
     enter(websocket, match, PLAYER1)
     try:
         await play(websocket, match, PLAYER1)
@@ -201,9 +305,9 @@ async def start(websocket):
 
 
 async def join(websocket, join_key):
-    """Handle a connection from the second player: take a seat at a match."""
-    # While a seat is probed, anything may happen, to the match as well; so
-    # everything is looked at afresh until nothing had to be waited for.
+    """Handle a connection from a player who takes a seat, or takes it again."""
+    # While a seat is probed anything may happen, to the match as well; so look
+    # everything up afresh, until there was nothing to wait for.
     while True:
         if join_key not in JOIN:
             await error(websocket, "Game not found.")
@@ -213,12 +317,15 @@ async def join(websocket, join_key):
         if sitting is None:
             break
         if await is_alive(sitting):
-            await error(websocket, "The game already has this player.")
+            details = {"watch": match.watch_key} if websocket.subprotocol else {}
+            await error(websocket, "The game already has this player.", **details)
             return
         if match.connected.pop(sitting, None):
             sitting.transport.abort()
             break
 
+    if websocket.subprotocol:
+        init(websocket, match, player)
     enter(websocket, match, player)
     try:
         await play(websocket, match, player)
@@ -245,8 +352,8 @@ async def watch(websocket, watch_key):
 
     enter(websocket, match, None)
     try:
-        async for _ in websocket:
-            await error(websocket, "You are watching; only players send events.")
+        async for _ in receive(websocket):
+            await error(websocket, "You are watching; only players can play.")
     finally:
         leave(websocket, match)
 
@@ -287,6 +394,11 @@ class Connection(ServerConnection):
         self.transport.abort()
 
 
+def select_subprotocol(_, offered):
+    """Choose the extension if it's offered; all others are welcome without it."""
+    return EXTENSION if EXTENSION in offered else None
+
+
 def serve_games(host, port):
     """Return the WebSocket server, to be used as :func:`serve` is."""
     return serve(
@@ -294,6 +406,10 @@ def serve_games(host, port):
         host,
         port,
         create_connection=Connection,
+        # A client that offers something else, or nothing, is welcome as well.
+        select_subprotocol=lambda _, offered: (
+            EXTENSION if EXTENSION in offered else None
+        ),
         # Messages are 60 bytes long. Compressing them costs more than it saves.
         compression=None,
         max_size=1024,
