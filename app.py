@@ -429,6 +429,8 @@ FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/main.js": ("main.js", "text/javascript; charset=utf-8"),
     "/connect4.js": ("connect4.js", "text/javascript; charset=utf-8"),
+    "/connection.js": ("connection.js", "text/javascript; charset=utf-8"),
+    "/game.js": ("game.js", "text/javascript; charset=utf-8"),
     "/connect4.css": ("connect4.css", "text/css; charset=utf-8"),
     "/favicon.ico": ("favicon.svg", "image/svg+xml"),
     "/favicon.svg": ("favicon.svg", "image/svg+xml"),

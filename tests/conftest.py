@@ -12,13 +12,29 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import re
+import shutil
 
 import pytest
+from playwright.async_api import async_playwright, expect
 from websockets.asyncio.client import connect
 
 import app
 
 TIMEOUT = 10  # seconds
+
+# Chromium, without what it would like to fetch from the internet.
+BROWSER = next(filter(None, map(shutil.which, ["chromium", "google-chrome"])), None)
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 # All the keys that were ever handed out to a client.
 KEYS = set()
@@ -168,3 +184,98 @@ def log(caplog):
     yield caplog
     assert "Traceback" not in caplog.text
     assert not [key for key in KEYS if key in caplog.text]
+
+
+# Browsers
+
+
+class Site:
+    """A live server of the page and the games, on two ports in a row."""
+
+    def __init__(self):
+        self.servers = []
+        self.port = 0
+
+    async def start(self):
+        """Start the servers: on any ports the first time, then on the same."""
+        while not self.servers:
+            page = await app.serve_page("127.0.0.1", self.port)
+            port = page.sockets[0].getsockname()[1]
+            try:
+                self.servers = [page, await app.serve_games("127.0.0.1", port + 1)]
+            except OSError:  # somebody else has the next port
+                page.close()
+                await page.wait_closed()
+            else:
+                self.port = port
+
+    async def stop(self):
+        """Stop the servers, as main() does, and lose all games."""
+        for server in self.servers:
+            server.close()
+            await server.wait_closed()
+        self.servers = []
+        app.JOIN.clear()
+        app.WATCH.clear()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+
+@pytest.fixture(scope="session")
+async def browser():
+    """A browser for all tests."""
+    if BROWSER is None:
+        advice = "no browser: install one, on Debian with apt install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(advice)
+        pytest.skip(advice)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=BROWSER, args=BROWSER_OPTIONS
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def site():
+    """The page and the games, live."""
+    site = Site()
+    await site.start()
+    yield site
+    await site.stop()
+
+
+@pytest.fixture
+async def open_page(browser, site):
+    """
+    A function that gives somebody a browser of their own, and opens a page in it.
+
+    Errors on the console and exceptions make the test fail.
+
+    """
+    expect.set_options(timeout=TIMEOUT * 1000)
+    contexts, problems = [], []
+
+    def handle_console(message):
+        # The browser itself reports when it can't connect, or isn't allowed to.
+        ours = not re.search("WebSocket|Content Security Policy", message.text)
+        if message.type == "error" and ours:
+            problems.append(message.text)
+
+    async def open_page(url=None, **options):
+        context = await browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(TIMEOUT * 1000)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", handle_console)
+        await page.goto(url or site.url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        await context.close()
+    assert problems == []

@@ -1,0 +1,145 @@
+// The board: it draws checkers and reports clicks. It knows no rules and no
+// network. Columns are numbered 0 to 6 from the left, rows 0 to 5 from the
+// bottom; players are "red" and "yellow".
+
+export const PLAYER1 = "red";
+export const PLAYER2 = "yellow";
+
+export const COLUMNS = 7;
+export const ROWS = 6;
+
+// Build an empty board inside an element:
+//
+//   div.board[role=toolbar]
+//     button.column[data-column=0]     click, Enter, Space, ↓ or 1 to 7
+//       span.cell.empty                row 0, at the bottom
+//       span.cell.red.last             row 1, where the last checker landed
+//       …
+//     button.column[data-column=1]
+//       …
+//
+// A column in which one cannot play has aria-disabled="true". Cells have
+// data-column as well, so that the target of a click tells the column.
+export function createBoard(board) {
+  board.setAttribute("role", "toolbar");
+  board.setAttribute("aria-label", "Board");
+  for (let column = 0; column < COLUMNS; column++) {
+    const columnElement = document.createElement("button");
+    columnElement.type = "button";
+    columnElement.className = "column";
+    columnElement.dataset.column = column;
+    for (let row = 0; row < ROWS; row++) {
+      const cellElement = document.createElement("span");
+      cellElement.className = "cell empty";
+      cellElement.dataset.column = column;
+      columnElement.append(cellElement);
+    }
+    board.append(columnElement);
+    nameColumn(columnElement);
+  }
+  focusColumn(board, (COLUMNS - 1) / 2, false);
+  board.addEventListener("keydown", handleKey);
+  board.addEventListener("focusin", ({ target }) => {
+    focusColumn(board, Number(target.dataset.column), false);
+  });
+}
+
+// Put a checker of a player ("red" or "yellow") in a cell of the board.
+// Throw an error if there is no such player or cell, or if it isn't empty.
+export function playMove(board, player, column, row) {
+  if (player !== PLAYER1 && player !== PLAYER2) {
+    throw new RangeError(`The player is ${PLAYER1} or ${PLAYER2}, not ${player}.`);
+  }
+  const columnElement = board.querySelectorAll(".column")[column];
+  const cellElement = columnElement?.querySelectorAll(".cell")[row];
+  if (cellElement === undefined) {
+    throw new RangeError(`There is no column ${column} with a row ${row}.`);
+  }
+  if (!cellElement.classList.replace("empty", player)) {
+    throw new Error(`Row ${row} of column ${column} isn't empty.`);
+  }
+  nameColumn(columnElement);
+}
+
+// Draw the board anew, whatever it showed before:
+//
+//   moves      the checkers, as [{ player, column, row }] in the order of play
+//   line       cells to highlight, as [{ column, row }]
+//   playable   the columns in which a click is a move, as [column]
+//   player     whose checker to show above a playable column, or null
+export function renderBoard(board, { moves, line, playable, player }) {
+  const last = moves.at(-1);
+  for (const columnElement of board.querySelectorAll(".column")) {
+    const column = Number(columnElement.dataset.column);
+    columnElement.querySelectorAll(".cell").forEach((cellElement, row) => {
+      const here = (cell) => cell?.column === column && cell?.row === row;
+      const move = moves.find(here);
+      const checker = move === undefined ? "empty" : move.player;
+      if (!cellElement.classList.contains(checker)) {
+        cellElement.className = "cell empty";
+      }
+      if (move !== undefined && cellElement.classList.contains("empty")) {
+        playMove(board, move.player, column, row);
+      }
+      cellElement.classList.toggle("last", here(last));
+      cellElement.classList.toggle("line", line.some(here));
+    });
+    columnElement.setAttribute("aria-disabled", !playable.includes(column));
+    nameColumn(columnElement);
+  }
+  board.dataset.player = player ?? "";
+}
+
+// Say what a column holds, from the bottom: "Column 4: red, yellow, 4 free".
+function nameColumn(columnElement) {
+  const cells = Array.from(columnElement.querySelectorAll(".cell"));
+  const holds = [PLAYER1, PLAYER2];
+  const checkers = cells.flatMap(({ classList }) =>
+    holds.filter((player) => classList.contains(player)),
+  );
+  const free = ROWS - checkers.length;
+  checkers.push(free === 0 ? "full" : `${free} free`);
+  const number = Number(columnElement.dataset.column) + 1;
+  columnElement.setAttribute("aria-label", `Column ${number}: ${checkers.join(", ")}`);
+}
+
+// Make a column the one that Tab reaches, and focus it if asked to.
+function focusColumn(board, column, focus = true) {
+  board.querySelectorAll(".column").forEach((columnElement, number) => {
+    columnElement.tabIndex = number === column ? 0 : -1;
+    if (focus && number === column) {
+      columnElement.focus();
+    }
+  });
+}
+
+// Move between columns, or click one: a key is as good as a pointer.
+function handleKey(event) {
+  const board = event.currentTarget;
+  const column = Number(event.target.dataset.column);
+  if (event.altKey || event.ctrlKey || event.metaKey) {
+    return;
+  }
+  switch (event.key) {
+    case "ArrowLeft":
+      focusColumn(board, (column + COLUMNS - 1) % COLUMNS);
+      break;
+    case "ArrowRight":
+      focusColumn(board, (column + 1) % COLUMNS);
+      break;
+    case "Home":
+      focusColumn(board, 0);
+      break;
+    case "End":
+      focusColumn(board, COLUMNS - 1);
+      break;
+    case "ArrowDown":
+      if (!event.repeat) {
+        event.target.click();
+      }
+      break;
+    default:
+      return;
+  }
+  event.preventDefault();
+}

@@ -1,0 +1,251 @@
+// What the page knows of a game, and how it is told in words. Events go in,
+// facts and sentences come out: no network here, and no elements of the page.
+
+import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./connect4.js";
+
+// The state of a page that has not heard from the server yet.
+export const NEW_GAME = {
+  status: "connecting", // of the connection
+  player: null, // who plays here: "red", "yellow", or null for a spectator
+  keys: null, // { join, watch, host } from the server, for a player
+  first: PLAYER1, // who moves first
+  moves: [], // [{ player, column, row }] in the order of play
+  winner: null,
+  drawn: false,
+  rematch: [], // the players who asked for one
+  players: [], // those who are here
+  met: [], // those who have ever been here
+  spectators: 0,
+  current: false, // whether the server has told all that happened before
+  sent: false, // whether a move was sent that the server has not answered
+  news: "", // what happened last, in a sentence
+  note: "", // what went wrong, or right, apart from the game
+  problem: null, // { message, watch }: why there is no game here
+};
+
+// Return the state after an event from the server.
+export function update(game, event) {
+  switch (event.type) {
+    case "init": {
+      const { player, join, watch, host } = event;
+      return { ...game, player, keys: { join, watch, host } };
+    }
+    case "start":
+      return {
+        ...game,
+        first: event.player,
+        moves: [],
+        winner: null,
+        drawn: false,
+        rematch: [],
+        sent: false,
+        news: game.current ? "A new game begins." : "",
+        note: "",
+      };
+    case "play": {
+      const { player, column, row } = event;
+      return {
+        ...game,
+        moves: [...game.moves, { player, column, row }],
+        sent: false,
+        news: `${subject(game, player)} played column ${column + 1}.`,
+        note: "",
+      };
+    }
+    case "win":
+      return { ...game, winner: event.player };
+    case "draw":
+      return { ...game, drawn: true };
+    case "rematch":
+      return { ...game, rematch: [...game.rematch, event.player] };
+    case "presence": {
+      const { players, spectators } = event;
+      const newcomer = players.find((player) => !game.players.includes(player));
+      const came = hasMet(game, newcomer) ? "is back" : "has joined";
+      const news =
+        game.current && newcomer
+          ? `${capitalize(newcomer)} ${came}.`
+          : game.news;
+      const met = [...new Set([...game.met, ...players])];
+      return { ...game, players, spectators, met, news, current: true };
+    }
+    case "error": {
+      // Before the game has begun here, an error means that it never will.
+      const { message, watch } = event;
+      return game.current
+        ? { ...game, sent: false, note: message }
+        : { ...game, problem: { message, watch } };
+    }
+    default:
+      return game;
+  }
+}
+
+// Return the state after a change of the connection's status. Each connection
+// begins with everything that the server has to tell, from "start" on.
+export function updateStatus(game, status) {
+  const problem = status === "closed" ? { message: game.note } : null;
+  return {
+    ...game,
+    status,
+    current: false,
+    sent: false,
+    note: "",
+    problem: game.problem ?? problem,
+  };
+}
+
+export function isOver(game) {
+  return game.winner !== null || game.drawn;
+}
+
+// Return whose turn it is.
+export function turn(game) {
+  return game.moves.length % 2 === 0 ? game.first : opponent(game.first);
+}
+
+// Tell whether the server would accept a move of ours now.
+export function isOurTurn(game) {
+  return (
+    game.current && !game.sent && !isOver(game) && turn(game) === game.player
+  );
+}
+
+// Return the columns in which we can play now.
+export function playableColumns(game) {
+  const height = (column) =>
+    game.moves.filter((move) => move.column === column).length;
+  const columns = Array.from({ length: COLUMNS }, (_, column) => column);
+  return isOurTurn(game)
+    ? columns.filter((column) => height(column) < ROWS)
+    : [];
+}
+
+// Tell whether we may ask for a rematch, and have not done so.
+export function canAskRematch(game) {
+  const { current, player, rematch } = game;
+  return current && isOver(game) && player !== null && !rematch.includes(player);
+}
+
+// Return the cells of the four or more in line with the last move, or none.
+export function winningLine(game) {
+  const last = game.moves.at(-1);
+  const moveAt = (column, row) =>
+    game.moves.find((move) => move.column === column && move.row === row);
+  const cells = [];
+  for (const [right, up] of [[1, 0], [0, 1], [1, 1], [1, -1]]) {
+    const arms = [-1, 1].map((way) => {
+      const arm = [];
+      for (let i = way; ; i += way) {
+        const move = moveAt(last.column + i * right, last.row + i * up);
+        if (move?.player !== last.player) {
+          return arm;
+        }
+        arm.push(move);
+      }
+    });
+    const line = [last, ...arms.flat()];
+    if (line.length >= 4) {
+      cells.push(...line);
+    }
+  }
+  return cells;
+}
+
+// Return what is going on, as three groups of sentences: who you are, what
+// happens in the game, and what else there is to say. Any of them may be "".
+export function sentences(game) {
+  const { player, status, problem, note } = game;
+  if (problem !== null) {
+    return { you: "", news: tellProblem(problem), note: "" };
+  }
+  const you = player === null ? "You are watching." : `You are ${player}.`;
+  if (status === "stopped") {
+    const news = "The server has stopped. Waiting for it to come back…";
+    return { you: "", news, note: "" };
+  }
+  if (status === "lost") {
+    return { you: "", news: "The connection is lost. Reconnecting…", note: "" };
+  }
+  if (!game.current) {
+    return { you: "", news: "Connecting…", note: "" };
+  }
+  const news = [game.news, tellAbsence(game), tellTurnOrEnd(game)];
+  return { you, news: news.filter(Boolean).join(" "), note };
+}
+
+// Return the title of the page, which one sees when it is in the background.
+export function title(game) {
+  const name = "Connect Four";
+  if (game.problem !== null || !game.current) {
+    return name;
+  }
+  return isOurTurn(game) || isOver(game)
+    ? `${tellTurnOrEnd(game).split(/[.!]/)[0]} – ${name}`
+    : name;
+}
+
+function tellProblem({ message, watch }) {
+  if (watch !== undefined) {
+    return "Both seats are taken, perhaps by you in another tab. You can watch.";
+  }
+  return message === "Game not found."
+    ? "This game is gone. You can start a new one."
+    : `${message} You can start a new one.`;
+}
+
+function tellAbsence(game) {
+  const absent = [PLAYER1, PLAYER2].filter(
+    (player) => !game.players.includes(player),
+  );
+  return absent
+    .map((player) =>
+      hasMet(game, player)
+        ? `${capitalize(player)} has left and may come back.`
+        : `Waiting for ${player} to join.`,
+    )
+    .join(" ");
+}
+
+function tellTurnOrEnd(game) {
+  if (game.drawn) {
+    return `It's a draw. ${tellRematch(game)}`;
+  }
+  if (game.winner !== null) {
+    const wins = game.winner === game.player ? "win!" : "wins!";
+    return `${subject(game, game.winner)} ${wins} ${tellRematch(game)}`;
+  }
+  if (turn(game) === game.player) {
+    return "Your turn.";
+  }
+  // There is no point in saying that it's the turn of somebody who isn't here.
+  return game.players.includes(turn(game))
+    ? `${capitalize(turn(game))}'s turn.`
+    : "";
+}
+
+function tellRematch({ player, rematch }) {
+  if (rematch.length === 0) {
+    return "";
+  }
+  return rematch.includes(player)
+    ? "You asked for a rematch."
+    : `${capitalize(rematch[0])} wants a rematch.`;
+}
+
+function hasMet(game, player) {
+  const moved = game.moves.some((move) => move.player === player);
+  return moved || game.met.includes(player);
+}
+
+function opponent(player) {
+  return player === PLAYER1 ? PLAYER2 : PLAYER1;
+}
+
+function subject(game, player) {
+  return player === game.player ? "You" : capitalize(player);
+}
+
+function capitalize(word) {
+  return word[0].toUpperCase() + word.slice(1);
+}

@@ -1,0 +1,288 @@
+// The page: it joins the board, the game and the connection. What it shows is a
+// function of the game alone, and is drawn again after each event.
+
+import { PLAYER1, createBoard, renderBoard } from "./connect4.js";
+import { connect } from "./connection.js";
+import {
+  NEW_GAME,
+  canAskRematch,
+  isOurTurn,
+  isOver,
+  playableColumns,
+  sentences,
+  title,
+  turn,
+  update,
+  updateStatus,
+  winningLine,
+} from "./game.js";
+
+// How long a button says that it has copied a link, in milliseconds.
+const COPIED_TIME = 3000;
+
+let game = NEW_GAME;
+
+window.addEventListener("DOMContentLoaded", () => {
+  createBoard(document.querySelector(".board"));
+  render();
+  const send = connect({
+    url: getWebSocketServer(),
+    subprotocol: "connect4.v2",
+    introduce: initGame,
+    handleEvent: receiveEvent,
+    handleStatus: (status) => change(updateStatus(game, status)),
+  });
+  sendMoves(send);
+  sendRematch(send);
+  offerLinks();
+});
+
+// Return the address of the WebSocket server: the port after the page's, or
+// behind a proxy that adds TLS, where there is only one port, the page's own.
+function getWebSocketServer() {
+  const { protocol, hostname, port, host } = window.location;
+  return protocol === "https:"
+    ? `wss://${host}/`
+    : `ws://${hostname}:${Number(port || 80) + 1}/`;
+}
+
+// Return the "init" event, according to who is connecting.
+function initGame() {
+  const params = new URLSearchParams(window.location.search);
+  const event = { type: "init" };
+  if (params.has("join")) {
+    // The second player joins or comes back.
+    event.join = params.get("join");
+  } else if (params.has("watch")) {
+    // A spectator watches.
+    event.watch = params.get("watch");
+  } else if (recallSeat() !== null) {
+    // The first player comes back.
+    event.join = recallSeat();
+  } else {
+    // The first player starts a new game.
+  }
+  return event;
+}
+
+function receiveEvent(event) {
+  if (event.type === "init" && event.rejoin !== event.join) {
+    rememberSeat(event.rejoin);
+  }
+  change(update(game, event));
+  if (nameState() === "gone") {
+    forgetSeat();
+  }
+}
+
+function change(newGame) {
+  game = newGame;
+  render();
+}
+
+// The key that takes the first player's seat again. It isn't in the address,
+// which people copy, but in the tab, where a reload finds it; and in the entry
+// of the tab's history, so that "Back" after "New game" is a way back.
+
+function rememberSeat(key) {
+  tabStorage()?.setItem("rejoin", key);
+  // Without "?new", which would start yet another game at the next reload.
+  history.replaceState({ rejoin: key }, "", window.location.pathname);
+}
+
+function recallSeat() {
+  const isNew = new URLSearchParams(window.location.search).has("new");
+  const stored = isNew ? null : tabStorage()?.getItem("rejoin");
+  return history.state?.rejoin ?? stored ?? null;
+}
+
+function forgetSeat() {
+  if (initGame().join === recallSeat()) {
+    tabStorage()?.removeItem("rejoin");
+    history.replaceState(null, "");
+  }
+}
+
+function tabStorage() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null; // The player forbids it. A reload is remembered anyway.
+  }
+}
+
+// Send a move when a playable column is clicked, be it by pointer or by key.
+function sendMoves(send) {
+  const board = document.querySelector(".board");
+  board.addEventListener("click", ({ target }) => {
+    const column = Number(target.dataset.column);
+    if (playableColumns(game).includes(column)) {
+      send({ type: "play", column });
+      // Nothing is shown before the server says so; but one click is one move.
+      change({ ...game, sent: true });
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const { key, target, repeat } = event;
+    const modified = event.altKey || event.ctrlKey || event.metaKey;
+    // Elsewhere the keys belong to what has the focus (WCAG 2.1.4).
+    const ours = target === document.body || board.contains(target);
+    if (/^[1-7]$/.test(key) && ours && !modified && !repeat) {
+      board.querySelectorAll(".column")[Number(key) - 1].click();
+    }
+  });
+}
+
+function sendRematch(send) {
+  document.querySelector(".rematch").addEventListener("click", () => {
+    send({ type: "rematch" });
+  });
+}
+
+// Make the buttons beside the links copy and share them.
+function offerLinks() {
+  for (const invitation of document.querySelectorAll(".invitation")) {
+    const link = invitation.querySelector("a");
+    const copy = invitation.querySelector(".copy");
+    const share = invitation.querySelector(".share");
+    copy.addEventListener("click", async () => {
+      const copied = await copyLink(link);
+      change({
+        ...game,
+        note: copied
+          ? "The link is copied."
+          : "The link is selected. Copy it with your keyboard or menu.",
+      });
+      if (copied) {
+        copy.textContent = "Copied";
+        setTimeout(() => (copy.textContent = "Copy"), COPIED_TIME);
+      }
+    });
+    // The browser's own sheet; it exists only on https and localhost.
+    share.hidden = navigator.share === undefined;
+    share.addEventListener("click", () => {
+      // Rejected when the player closes the sheet, which is fine.
+      const sheet = { title: "Connect Four", url: link.href };
+      navigator.share(sheet).catch(() => {});
+    });
+  }
+}
+
+// Copy the address of a link, and tell whether that worked.
+async function copyLink(link) {
+  if (navigator.clipboard !== undefined) {
+    return navigator.clipboard.writeText(link.href).then(
+      () => true,
+      () => false,
+    );
+  }
+  // On plain http the old way is the only one: copy what is selected.
+  window.getSelection().selectAllChildren(link);
+  return document.execCommand("copy");
+}
+
+// Return the address of the page for somebody who opens it with a key, also on
+// another machine, where "localhost" would be that machine.
+function linkTo(name, key) {
+  const url = new URL(window.location.pathname, window.location.href);
+  const isHere = /^(localhost|127\..*|\[::1\])$/.test(url.hostname);
+  const host = game.keys?.host;
+  if (isHere && host) {
+    url.hostname = host.includes(":") ? `[${host}]` : host;
+  }
+  url.searchParams.set(name, key);
+  return url.href;
+}
+
+// Show the game, whatever the page showed before.
+function render() {
+  document.title = title(game);
+  document.body.dataset.state = nameState();
+  renderStatus();
+  renderPlayers();
+  renderBoard(document.querySelector(".board"), {
+    moves: game.moves,
+    line: game.winner === null ? [] : winningLine(game),
+    playable: playableColumns(game),
+    player: isOurTurn(game) ? game.player : null,
+  });
+  renderInvitations();
+  renderActions();
+}
+
+// Return the one word for the state that the page is in, to style it.
+function nameState() {
+  if (game.problem !== null) {
+    return game.problem.watch === undefined ? "gone" : "taken";
+  }
+  if (!game.current) {
+    return game.status === "open" ? "connecting" : game.status;
+  }
+  if (isOver(game)) {
+    return game.drawn ? "drawn" : "won";
+  }
+  if (game.player === null) {
+    return "watching";
+  }
+  return isOurTurn(game) ? "ours" : "theirs";
+}
+
+function renderStatus() {
+  for (const [name, text] of Object.entries(sentences(game))) {
+    const element = document.querySelector(`.status .${name}`);
+    // Setting the same text would make screen readers say it again.
+    if (element.textContent !== text) {
+      element.textContent = text;
+    }
+  }
+}
+
+function renderPlayers() {
+  const playing = game.problem === null && game.current;
+  for (const element of document.querySelectorAll(".player")) {
+    const is = (player) => element.classList.contains(player);
+    const player = is(PLAYER1) ? PLAYER1 : "yellow";
+    element.classList.toggle("you", player === game.player);
+    element.classList.toggle("away", playing && !game.players.includes(player));
+    element.classList.toggle(
+      "turn",
+      playing && !isOver(game) && turn(game) === player,
+    );
+    element.classList.toggle("winner", game.winner === player);
+  }
+  const { spectators } = game;
+  document.querySelector(".spectators").textContent =
+    !playing || spectators === 0
+      ? ""
+      : `${spectators === 1 ? "1 person is" : `${spectators} people are`} watching.`;
+}
+
+function renderInvitations() {
+  const { keys, problem } = game;
+  const join = document.querySelector(".join");
+  const watch = document.querySelector(".watch");
+  if (keys !== null) {
+    join.href = join.textContent = linkTo("join", keys.join);
+    watch.href = watch.textContent = linkTo("watch", keys.watch);
+  }
+  if (problem?.watch !== undefined) {
+    watch.href = linkTo("watch", problem.watch);
+    watch.textContent = "Watch this game";
+  }
+  // Only the second player's seat can be taken with the join link.
+  const isFree = game.current && !game.players.includes("yellow");
+  setHidden(join.parentElement, problem !== null || keys === null || !isFree);
+  setHidden(watch.parentElement, watch.getAttribute("href") === "");
+}
+
+function renderActions() {
+  setHidden(document.querySelector(".rematch"), !canAskRematch(game));
+}
+
+// Hide or show an element. A focus inside goes to the board and isn't lost.
+function setHidden(element, hidden) {
+  if (hidden && element.contains(document.activeElement)) {
+    document.querySelector(".board [tabindex='0']").focus();
+  }
+  element.hidden = hidden;
+}
