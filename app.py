@@ -562,28 +562,30 @@ async def main():
     stop = asyncio.Event()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop.set))
 
-    try:
-        page = await serve_page(host, port)
-        port += 1
-        games = await serve_games(host, port)
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            sys.exit(f"Port {port} is taken. Choose another one: python app.py PORT")
-        sys.exit(f"Cannot listen on port {port}: {exc.strerror}.")
+    servers = [serve_page(host, port), serve_games(host, port + 1)]
+    for number, server in enumerate(servers, start=port):
+        try:
+            await server
+        except OSError as exc:
+            if exc.errno == errno.EADDRINUSE:
+                sys.exit(f"Port {number} is taken. Try another one: python app.py PORT")
+            sys.exit(f"Cannot listen on port {number}: {exc.strerror or exc}.")
+        except UnicodeError:
+            sys.exit(f"{arguments.bind} is not an address.")
 
-    address = find_address(games) or "localhost"
+    address = find_address(server) or arguments.bind or "localhost"
     if ":" in address:
         address = f"[{address}]"
-    print(f"Play at http://{address}:{arguments.port}/ (Ctrl-C stops)", flush=True)
+    print(f"Play at http://{address}:{port}/ (Ctrl-C stops)", flush=True)
 
     try:
         await stop.wait()
     finally:
-        page.close()
-        games.close()
+        for server in servers:
+            server.close()
         # Whoever doesn't close in time is cut off when the event loop ends.
-        closed = asyncio.gather(page.wait_closed(), games.wait_closed())
-        await asyncio.wait([closed], timeout=1.5)
+        closed = [asyncio.create_task(server.wait_closed()) for server in servers]
+        await asyncio.wait(closed, timeout=1.5)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -431,7 +432,9 @@ async def test_client_that_does_not_read_is_dropped(server):
         if connection.remote_address == spectator.websocket.local_address
     ]
     spectator.websocket.transport.pause_reading()
-    # Each refused message is answered, until the system's buffers are full too.
+    # Each refused message is answered, until the system's buffer is full too.
+    system = connection.transport.get_extra_info("socket")
+    system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     message = json.dumps({"type": "play", "column": 3})
     async with asyncio.timeout(TIMEOUT), server.departure():
         with contextlib.suppress(ConnectionClosed):
