@@ -497,9 +497,11 @@ def find_address(server):
     """
     Return the address at which other machines on the network reach ``server``.
 
-    Return :obj:`None` if there is none.
+    Return :obj:`None` if there is none, or if the server is stopping.
 
     """
+    if not server.sockets:
+        return None
     address = server.sockets[0].getsockname()[0]
     if ipaddress.ip_address(address).is_loopback:
         return None
