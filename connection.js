@@ -100,10 +100,13 @@ export function connect({
 
   // The network may be back, or the device awake: find out, now.
   function check() {
-    if (websocket === null && status !== "closed") {
-      open();
-    } else if (status === "open") {
+    if (status === "open") {
       ping();
+    } else if (status === "lost" || status === "stopped") {
+      // An attempt from before may wait for an answer that never comes.
+      const old = websocket;
+      open();
+      old?.close();
     }
   }
 

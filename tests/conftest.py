@@ -221,6 +221,9 @@ class Site:
             server.close()
             await server.wait_closed()
         self.servers = []
+        for match in app.WATCH.values():
+            if match.forgetting is not None:
+                match.forgetting.cancel()
         app.JOIN.clear()
         app.WATCH.clear()
 
