@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import functools
 import ipaddress
 import json
 import logging
@@ -99,6 +100,13 @@ def extended(connections):
     return [websocket for websocket in connections if websocket.subprotocol]
 
 
+async def answer(websocket, event):
+    """Send an event to one client only."""
+    await websocket.send(json.dumps(event))
+    # Who floods the server waits in line for each answer like everybody else.
+    await asyncio.sleep(0)
+
+
 async def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
@@ -106,7 +114,7 @@ async def error(websocket, message, **details):
         "message": message,
         **details,
     }
-    await websocket.send(json.dumps(event))
+    await answer(websocket, event)
 
 
 # From here to leave() nothing is a coroutine: what one client causes is sent to
@@ -123,15 +131,21 @@ def announce_start(connections, game):
     broadcast(extended(connections), json.dumps(event))
 
 
-def announce_move(connections, player, column, row):
-    """Tell that a move was played."""
+@functools.cache
+def play_message(player, column, row):
+    """Return the message for a move. There are 84, so that each is made once."""
     event = {
         "type": "play",
         "player": player,
         "column": column,
         "row": row,
     }
-    broadcast(connections, json.dumps(event))
+    return json.dumps(event)
+
+
+def announce_move(connections, move):
+    """Tell that a move, ``(player, column, row)``, was played."""
+    broadcast(connections, play_message(*move))
 
 
 def announce_end(connections, game):
@@ -192,8 +206,8 @@ def init(websocket, match, player):
 def replay(websocket, match):
     """Bring a newcomer up to date."""
     announce_start([websocket], match.game)
-    for player, column, row in match.game.moves:
-        announce_move([websocket], player, column, row)
+    for move in match.game.moves:
+        announce_move([websocket], move)
     announce_end([websocket], match.game)
     for player in match.rematch:
         announce_rematch([websocket], player)
@@ -247,7 +261,7 @@ async def receive(websocket):
             await error(websocket, str(exc))
             continue
         if event["type"] == "ping" and websocket.subprotocol:
-            await websocket.send(json.dumps({"type": "pong"}))
+            await answer(websocket, {"type": "pong"})
         else:
             yield event
 
@@ -257,20 +271,16 @@ async def play(websocket, match, player):
     async for event in receive(websocket):
         try:
             if event["type"] == "play":
-                move(match, player, event.get("column"))
+                column = event.get("column")
+                row = match.game.play(player, column)
+                announce_move(match.connected, (player, column, row))
+                announce_end(match.connected, match.game)
             elif event["type"] == "rematch" and websocket.subprotocol:
                 ask_rematch(match, player)
             else:
                 raise BadEvent('A player sends "play" events.')
         except (BadEvent, IllegalMove) as exc:
             await error(websocket, str(exc))
-
-
-def move(match, player, column):
-    """Play a move. Raise :exc:`IllegalMove` if the rules refuse it."""
-    row = match.game.play(player, column)
-    announce_move(match.connected, player, column, row)
-    announce_end(match.connected, match.game)
 
 
 def ask_rematch(match, player):
@@ -360,6 +370,9 @@ async def watch(websocket, watch_key):
 
 async def handler(websocket):
     """Handle a connection: find out who it is, and dispatch accordingly."""
+    # Nobody reads the headers of the handshake any more. They take 4 KiB.
+    websocket.request.headers.clear()
+    websocket.response.headers.clear()
     # A connection that ends, whenever and however, is no error.
     with contextlib.suppress(ConnectionClosed):
         try:
@@ -386,7 +399,15 @@ async def handler(websocket):
 
 
 class Connection(ServerConnection):
-    """A connection that is dropped when too much is waiting to be sent."""
+    """A connection whose client can neither hold up the others nor fill memory."""
+
+    def connection_made(self, transport):
+        """Read little at a time, so that many messages take many turns."""
+        # By default asyncio reads up to 256 KiB, and 40,000 pings are answered
+        # before anybody else is served. (Other event loops can't be told.)
+        with contextlib.suppress(AttributeError):
+            transport.max_size = 256
+        super().connection_made(transport)
 
     def pause_writing(self):
         """Drop the client: more than ``write_limit`` bytes are unsent."""
@@ -407,9 +428,7 @@ def serve_games(host, port):
         port,
         create_connection=Connection,
         # A client that offers something else, or nothing, is welcome as well.
-        select_subprotocol=lambda _, offered: (
-            EXTENSION if EXTENSION in offered else None
-        ),
+        select_subprotocol=select_subprotocol,
         # Messages are 60 bytes long. Compressing them costs more than it saves.
         compression=None,
         max_size=1024,
@@ -554,13 +573,30 @@ def parse_arguments():
     return parser.parse_args()
 
 
+@functools.cache
+def warn_once(message):
+    """Log a warning, unless it was logged before."""
+    LOGGER.warning(message)
+
+
+def handle_exception(loop, context):
+    """Handle what asyncio could not: be brief about running out of file descriptors."""
+    exc = context.get("exception")
+    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
+        # asyncio says so for each client that it cannot accept, and tries again.
+        warn_once("Too many connections: some have to wait. See ulimit -n.")
+    else:
+        loop.default_exception_handler(context)
+
+
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
     host = arguments.bind or all_interfaces()
     port = arguments.port
-    # Unlike loop.add_signal_handler(), this works on all systems.
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(handle_exception)
+    # Unlike loop.add_signal_handler(), this works on all systems.
     stop = asyncio.Event()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop.set))
 
