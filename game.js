@@ -44,9 +44,15 @@ export function update(game, event) {
       };
     case "play": {
       const { player, column, row } = event;
+      const moves = [...game.moves, { player, column, row }];
+      // The server is about to say how the game ended. Until it does, nobody
+      // must be told that it's their turn.
+      const isWon = winningLine({ moves }).length > 0;
       return {
         ...game,
-        moves: [...game.moves, { player, column, row }],
+        moves,
+        winner: isWon ? player : null,
+        drawn: !isWon && moves.length === COLUMNS * ROWS,
         sent: false,
         news: `${subject(game, player)} played column ${column + 1}.`,
         note: "",
@@ -105,7 +111,7 @@ export function turn(game) {
 }
 
 // Tell whether the server would accept a move of ours now.
-export function isOurTurn(game) {
+export function canPlay(game) {
   return (
     game.current && !game.sent && !isOver(game) && turn(game) === game.player
   );
@@ -116,7 +122,7 @@ export function playableColumns(game) {
   const height = (column) =>
     game.moves.filter((move) => move.column === column).length;
   const columns = Array.from({ length: COLUMNS }, (_, column) => column);
-  return isOurTurn(game)
+  return canPlay(game)
     ? columns.filter((column) => height(column) < ROWS)
     : [];
 }
@@ -152,26 +158,71 @@ export function winningLine(game) {
   return cells;
 }
 
-// Return what is going on, as three groups of sentences: who you are, what
-// happens in the game, and what else there is to say. Any of them may be "".
+// Return what is going on, in groups of sentences, any of which may be "": who
+// you are, what happened, whose turn it is or how the game ended, who is away or
+// wants a rematch, and what else there is to say. A screen reader says those that
+// change.
 export function sentences(game) {
   const { player, status, problem, note } = game;
   if (problem !== null) {
-    return { you: "", news: tellProblem(problem), note: "" };
+    return tell({ news: tellProblem(problem) });
   }
   const you = player === null ? "You are watching." : `You are ${player}.`;
   if (status === "stopped") {
-    const news = "The server has stopped. Waiting for it to come back…";
-    return { you: "", news, note: "" };
+    const news = "The server has stopped, and this game with it. Waiting…";
+    return tell({ news });
   }
   if (status === "lost") {
-    return { you: "", news: "The connection is lost. Reconnecting…", note: "" };
+    return tell({ news: "The connection is lost. Reconnecting…" });
   }
   if (!game.current) {
-    return { you: "", news: "Connecting…", note: "" };
+    return tell({ news: "Connecting…" });
   }
-  const news = [game.news, tellAbsence(game), tellTurnOrEnd(game)];
-  return { you, news: news.filter(Boolean).join(" "), note };
+  return tell({
+    you,
+    news: game.news,
+    turn: tellTurnOrEnd(game),
+    more: [tellAbsence(game), tellRematch(game)].filter(Boolean).join(" "),
+    note,
+  });
+}
+
+function tell(groups) {
+  return { you: "", news: "", turn: "", more: "", note: "", ...groups };
+}
+
+// Return the state of the page in one word, to style it. A page is in one only.
+export function nameState(game) {
+  const { problem, current, status, player, winner } = game;
+  if (problem !== null) {
+    return problem.watch === undefined ? "gone" : "taken";
+  }
+  if (!current) {
+    return { lost: "reconnecting", stopped: "stopped" }[status] ?? "connecting";
+  }
+  if (isOver(game)) {
+    const outcome = winner === player ? "won" : "lost";
+    return game.drawn ? "drawn" : player === null ? "over" : outcome;
+  }
+  if (player === null) {
+    return "watching";
+  }
+  if (!game.players.includes(opponent(player))) {
+    return hasMet(game, opponent(player)) ? "away" : "waiting";
+  }
+  return turn(game) === player ? "ours" : "theirs";
+}
+
+// Return how many look on, in a sentence, or "".
+export function tellSpectators({ current, player, spectators }) {
+  const others = player === null ? spectators - 1 : spectators;
+  if (!current || others === 0) {
+    return "";
+  }
+  if (player === null) {
+    return `You and ${others === 1 ? "1 other" : `${others} others`} are watching.`;
+  }
+  return others === 1 ? "1 person is watching." : `${others} people are watching.`;
 }
 
 // Return the title of the page, which one sees when it is in the background.
@@ -180,8 +231,9 @@ export function title(game) {
   if (game.problem !== null || !game.current) {
     return name;
   }
-  return isOurTurn(game) || isOver(game)
-    ? `${tellTurnOrEnd(game).split(/[.!]/)[0]} – ${name}`
+  const isOurs = turn(game) === game.player;
+  return isOurs || isOver(game)
+    ? `${tellTurnOrEnd(game).replace(/[.!]$/, "")} – ${name}`
     : name;
 }
 
@@ -209,11 +261,11 @@ function tellAbsence(game) {
 
 function tellTurnOrEnd(game) {
   if (game.drawn) {
-    return `It's a draw. ${tellRematch(game)}`;
+    return "It's a draw.";
   }
   if (game.winner !== null) {
     const wins = game.winner === game.player ? "win!" : "wins!";
-    return `${subject(game, game.winner)} ${wins} ${tellRematch(game)}`;
+    return `${subject(game, game.winner)} ${wins}`;
   }
   if (turn(game) === game.player) {
     return "Your turn.";
@@ -225,7 +277,8 @@ function tellTurnOrEnd(game) {
 }
 
 function tellRematch({ player, rematch }) {
-  if (rematch.length === 0) {
+  // When both want one, it begins at once.
+  if (rematch.length !== 1) {
     return "";
   }
   return rematch.includes(player)
@@ -233,7 +286,8 @@ function tellRematch({ player, rematch }) {
     : `${capitalize(rematch[0])} wants a rematch.`;
 }
 
-function hasMet(game, player) {
+// Tell whether a player has ever been here.
+export function hasMet(game, player) {
   const moved = game.moves.some((move) => move.player === player);
   return moved || game.met.includes(player);
 }

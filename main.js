@@ -1,15 +1,18 @@
 // The page: it joins the board, the game and the connection. What it shows is a
 // function of the game alone, and is drawn again after each event.
 
-import { PLAYER1, createBoard, renderBoard } from "./connect4.js";
+import { PLAYER1, PLAYER2, createBoard, renderBoard } from "./connect4.js";
 import { connect } from "./connection.js";
 import {
   NEW_GAME,
   canAskRematch,
-  isOurTurn,
+  canPlay,
+  hasMet,
   isOver,
+  nameState,
   playableColumns,
   sentences,
+  tellSpectators,
   title,
   turn,
   update,
@@ -70,7 +73,7 @@ function receiveEvent(event) {
     rememberSeat(event.rejoin);
   }
   change(update(game, event));
-  if (nameState() === "gone") {
+  if (nameState(game) === "gone") {
     forgetSeat();
   }
 }
@@ -170,15 +173,15 @@ function offerLinks() {
 
 // Copy the address of a link, and tell whether that worked.
 async function copyLink(link) {
-  if (navigator.clipboard !== undefined) {
-    return navigator.clipboard.writeText(link.href).then(
-      () => true,
-      () => false,
-    );
+  try {
+    await navigator.clipboard.writeText(link.href);
+    return true;
+  } catch {
+    // On plain http there is no clipboard, and anywhere it may be forbidden.
+    // Then there is the old way: copy what is selected.
+    window.getSelection().selectAllChildren(link);
+    return document.execCommand("copy");
   }
-  // On plain http the old way is the only one: copy what is selected.
-  window.getSelection().selectAllChildren(link);
-  return document.execCommand("copy");
 }
 
 // Return the address of the page for somebody who opens it with a key, also on
@@ -197,34 +200,17 @@ function linkTo(name, key) {
 // Show the game, whatever the page showed before.
 function render() {
   document.title = title(game);
-  document.body.dataset.state = nameState();
+  document.body.dataset.state = nameState(game);
   renderStatus();
   renderPlayers();
   renderBoard(document.querySelector(".board"), {
     moves: game.moves,
     line: game.winner === null ? [] : winningLine(game),
     playable: playableColumns(game),
-    player: isOurTurn(game) ? game.player : null,
+    player: canPlay(game) ? game.player : null,
   });
   renderInvitations();
   renderActions();
-}
-
-// Return the one word for the state that the page is in, to style it.
-function nameState() {
-  if (game.problem !== null) {
-    return game.problem.watch === undefined ? "gone" : "taken";
-  }
-  if (!game.current) {
-    return game.status === "open" ? "connecting" : game.status;
-  }
-  if (isOver(game)) {
-    return game.drawn ? "drawn" : "won";
-  }
-  if (game.player === null) {
-    return "watching";
-  }
-  return isOurTurn(game) ? "ours" : "theirs";
 }
 
 function renderStatus() {
@@ -240,8 +226,7 @@ function renderStatus() {
 function renderPlayers() {
   const playing = game.problem === null && game.current;
   for (const element of document.querySelectorAll(".player")) {
-    const is = (player) => element.classList.contains(player);
-    const player = is(PLAYER1) ? PLAYER1 : "yellow";
+    const player = element.classList.contains(PLAYER1) ? PLAYER1 : PLAYER2;
     element.classList.toggle("you", player === game.player);
     element.classList.toggle("away", playing && !game.players.includes(player));
     element.classList.toggle(
@@ -250,29 +235,43 @@ function renderPlayers() {
     );
     element.classList.toggle("winner", game.winner === player);
   }
-  const { spectators } = game;
-  document.querySelector(".spectators").textContent =
-    !playing || spectators === 0
-      ? ""
-      : `${spectators === 1 ? "1 person is" : `${spectators} people are`} watching.`;
+  document.querySelector(".spectators").textContent = tellSpectators(game);
 }
 
 function renderInvitations() {
-  const { keys, problem } = game;
+  const { keys, problem, current } = game;
   const join = document.querySelector(".join");
   const watch = document.querySelector(".watch");
   if (keys !== null) {
-    join.href = join.textContent = linkTo("join", keys.join);
-    watch.href = watch.textContent = linkTo("watch", keys.watch);
+    setLink(join, linkTo("join", keys.join));
+    setLink(watch, linkTo("watch", keys.watch));
   }
   if (problem?.watch !== undefined) {
-    watch.href = linkTo("watch", problem.watch);
-    watch.textContent = "Watch this game";
+    setLink(watch, linkTo("watch", problem.watch), "Watch this game");
   }
+  const isPlaying = keys !== null && current && problem === null;
+  const isOffered = problem?.watch !== undefined;
   // Only the second player's seat can be taken with the join link.
-  const isFree = game.current && !game.players.includes("yellow");
-  setHidden(join.parentElement, problem !== null || keys === null || !isFree);
-  setHidden(watch.parentElement, watch.getAttribute("href") === "");
+  const isFree = isPlaying && !game.players.includes(PLAYER2);
+  setHidden(join.parentElement, !isFree);
+  setHidden(watch.parentElement, !isPlaying && !isOffered);
+  const isAway = hasMet(game, PLAYER2);
+  join.parentElement.querySelector("h2").textContent = isAway
+    ? "The way back for yellow"
+    : "Play with a friend";
+  join.parentElement.querySelector("p").textContent = isAway
+    ? "Yellow can come back with this link, on any device."
+    : "Send this link. Whoever opens it plays against you.";
+}
+
+// Setting the same text again would undo a selection, by which one copies it.
+function setLink(link, href, text = href) {
+  if (link.href !== href || link.textContent !== text) {
+    const [address, key] = text.split(/(?=\?)/);
+    link.href = href;
+    // A line that is too short had best break before the key.
+    link.replaceChildren(address, document.createElement("wbr"), key ?? "");
+  }
 }
 
 function renderActions() {

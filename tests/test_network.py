@@ -48,7 +48,7 @@ ADDRESSES = {
 }
 
 LOST = "Reconnecting…"
-STOPPED = "The server has stopped."
+STOPPED = "The server has stopped, and this game with it."
 TAKEN = "Both seats are taken"
 GONE = "This game is gone."
 
@@ -329,7 +329,7 @@ async def test_dropped_connection_mends_itself(open_page, open_relay):
     relay.drop()
     await expect_status(yellow, LOST)
     await expect(status(yellow)).not_to_contain_text(STOPPED)
-    await expect_state(yellow, "lost")
+    await expect_state(yellow, "reconnecting")
     await expect_refused(yellow)
     await expect_status(red, "Yellow has left and may come back.")
     relay.resume()
@@ -526,7 +526,7 @@ async def test_server_that_starts_again_has_no_games(killed, open_page, site):
     for page in everybody:
         await expect_status(page, LOST if killed else STOPPED)
         await expect(status(page)).not_to_contain_text(STOPPED if killed else LOST)
-        await expect_state(page, "lost" if killed else "stopped")
+        await expect_state(page, "reconnecting" if killed else "stopped")
         await expect_refused(page)
     await site.start()
     joins = set()
@@ -563,8 +563,10 @@ async def test_page_tells_for_whom_it_waits_and_how_many_watch(open_page):
     first = await open_page(watch)
     await expect(watching).to_have_text("1 person is watching.")
     second = await open_page(watch)
-    for page in (red, first, second):
-        await expect(page.locator(".spectators")).to_have_text("2 people are watching.")
+    await expect(watching).to_have_text("2 people are watching.")
+    for page in (first, second):
+        others = page.locator(".spectators")
+        await expect(others).to_have_text("You and 1 other are watching.")
     await second.close()
     await expect(watching).to_have_text("1 person is watching.")
     await first.close()
