@@ -96,8 +96,7 @@ class Studio:
             return laptop, phone
 
         laptop, phone = await self.photograph(arrange, **SMALL_LAPTOP)
-        style = """body { padding: 0; flex-wrap: nowrap; align-items: center;
-                          background: none }"""
+        style = "body { padding: 0; flex-wrap: nowrap; background: none }"
         figures = [figure(laptop, 832), figure(phone, 288)]
         await self.compose(path, figures, 1140, style)
 

@@ -296,8 +296,11 @@ async def test_page_fits_every_screen(state):
                 const misfits = scrollWidth > clientWidth ? ["scrolls sideways"] : [];
                 for (const element of document.querySelectorAll("body *")) {
                     const box = element.getBoundingClientRect();
-                    // The board and the status are seen without scrolling.
-                    const first = element.matches(".board, .status");
+                    // The status, and the board or the invitation, are seen
+                    // without scrolling.
+                    const isWaiting = document.body.dataset.state === "waiting";
+                    const main = isWaiting ? "main > .invitation h2" : ".board";
+                    const first = element.matches(`.status, ${main}`);
                     if (
                         element.checkVisibility() &&
                         (box.left < 0 || box.right > clientWidth ||
@@ -417,7 +420,7 @@ async def test_focus_is_visible_everywhere(match, look_at):
             )
             box = await handle.bounding_box()
             assert changed >= 2 * (box["width"] + box["height"]), (scheme, name)
-        assert seen == [3, "action join", "copy", "action watch", "copy", "action new"]
+        assert seen == ["action join", "copy", 3, "action watch", "copy", "action new"]
 
 
 async def test_focus_is_not_lost_when_what_had_it_disappears(match):
