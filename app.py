@@ -187,7 +187,7 @@ def announce_presence(match, newcomer=None):
         broadcast(extended([newcomer]), json.dumps(event))
 
 
-def init(websocket, match, player):
+def announce_keys(websocket, match, player):
     """Hand a player the keys, and to a client of the extension what else it needs."""
     event = {
         "type": "init",
@@ -278,7 +278,7 @@ async def play(websocket, match, player):
             elif event["type"] == "rematch" and websocket.subprotocol:
                 ask_rematch(match, player)
             else:
-                raise BadEvent('A player sends "play" events.')
+                raise BadEvent('A player sends "play"; in connect4.v2 also "rematch".')
         except (BadEvent, IllegalMove) as exc:
             await error(websocket, str(exc))
 
@@ -306,7 +306,7 @@ async def start(websocket):
         match.rejoin_key = secrets.token_urlsafe(12)
         JOIN[match.rejoin_key] = match, PLAYER1
 
-    init(websocket, match, PLAYER1)
+    announce_keys(websocket, match, PLAYER1)
     enter(websocket, match, PLAYER1)
     try:
         await play(websocket, match, PLAYER1)
@@ -316,26 +316,27 @@ async def start(websocket):
 
 async def join(websocket, join_key):
     """Handle a connection from a player who takes a seat, or takes it again."""
-    # While a seat is probed anything may happen, to the match as well; so look
-    # everything up afresh, until there was nothing to wait for.
+    # While a seat is probed anything may happen, to the match as well.
     while True:
         if join_key not in JOIN:
             await error(websocket, "Game not found.")
             return
         match, player = JOIN[join_key]
-        sitting = match.seated(player)
-        if sitting is None:
+        occupant = match.seated(player)
+        if occupant is None:
             break
-        if await is_alive(sitting):
+        if await is_alive(occupant):
             details = {"watch": match.watch_key} if websocket.subprotocol else {}
             await error(websocket, "The game already has this player.", **details)
             return
-        if match.connected.pop(sitting, None):
-            sitting.transport.abort()
+        # If the occupant has left by now, or was dropped for somebody else, look
+        # again: the seat may be taken, or the match forgotten.
+        if match.connected.pop(occupant, None):
+            occupant.transport.abort()
             break
 
     if websocket.subprotocol:
-        init(websocket, match, player)
+        announce_keys(websocket, match, player)
     enter(websocket, match, player)
     try:
         await play(websocket, match, player)
@@ -465,6 +466,7 @@ def content_security_policy(request):
 
     """
     sources = "'self'"
+    # There should be one Host, but there may be none or many.
     for host in request.headers.get_all("Host")[:1]:
         name_and_port = r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
         if found := re.fullmatch(name_and_port, host, re.IGNORECASE):
@@ -497,6 +499,7 @@ def serve_page(host, port):
         else:
             text, content_type = files[path]
             response = connection.respond(200, text)
+            # Setting a header adds it to those of the same name.
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = content_type
         response.headers["Cache-Control"] = "no-cache"
@@ -596,22 +599,24 @@ async def main():
     port = arguments.port
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(handle_exception)
+    # A warning for what is written to a connection that was just lost is noise.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     # Unlike loop.add_signal_handler(), this works on all systems.
     stop = asyncio.Event()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop.set))
 
-    servers = [serve_page(host, port), serve_games(host, port + 1)]
+    servers = _, games = serve_page(host, port), serve_games(host, port + 1)
     for number, server in enumerate(servers, start=port):
         try:
             await server
+        except (socket.gaierror, UnicodeError):
+            sys.exit(f"{host} is not an address of this machine.")
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:
-                sys.exit(f"Port {number} is taken. Try another one: python app.py PORT")
+                sys.exit(f"Port {number} is taken. Try another one: app.py PORT")
             sys.exit(f"Cannot listen on port {number}: {exc.strerror or exc}.")
-        except UnicodeError:
-            sys.exit(f"{arguments.bind} is not an address.")
 
-    address = find_address(server) or arguments.bind or "localhost"
+    address = find_address(games) or arguments.bind or "localhost"
     if ":" in address:
         address = f"[{address}]"
     print(f"Play at http://{address}:{port}/ (Ctrl-C stops)", flush=True)

@@ -37,11 +37,11 @@ export function createBoard(board) {
     board.append(columnElement);
     nameColumn(columnElement);
   }
-  focusColumn(board, (COLUMNS - 1) / 2, false);
-  board.addEventListener("keydown", handleKey);
+  setTabStop(board, (COLUMNS - 1) / 2);
   board.addEventListener("focusin", ({ target }) => {
-    focusColumn(board, Number(target.dataset.column), false);
+    setTabStop(board, Number(target.dataset.column));
   });
+  document.addEventListener("keydown", (event) => handleKey(board, event));
 }
 
 // Put a checker of a player ("red" or "yellow") in a cell of the board.
@@ -61,7 +61,8 @@ export function playMove(board, player, column, row) {
   nameColumn(columnElement);
 }
 
-// Draw the board anew, whatever it showed before:
+// Draw the board, whatever it showed before. Cells that show the right checker
+// are left alone, so that it doesn't fall again.
 //
 //   moves      the checkers, as [{ player, column, row }] in the order of play
 //   line       cells to highlight, as [{ column, row }]
@@ -93,9 +94,9 @@ export function renderBoard(board, { moves, line, playable, player }) {
 // Say what a column holds, from the bottom: "Column 4: red, yellow, 4 free".
 function nameColumn(columnElement) {
   const cells = Array.from(columnElement.querySelectorAll(".cell"));
-  const holds = [PLAYER1, PLAYER2];
+  const players = [PLAYER1, PLAYER2];
   const checkers = cells.flatMap(({ classList }) =>
-    holds.filter((player) => classList.contains(player)),
+    players.filter((player) => classList.contains(player)),
   );
   const free = ROWS - checkers.length;
   checkers.push(free === 0 ? "full" : `${free} free`);
@@ -103,43 +104,56 @@ function nameColumn(columnElement) {
   columnElement.setAttribute("aria-label", `Column ${number}: ${checkers.join(", ")}`);
 }
 
-// Make a column the one that Tab reaches, and focus it if asked to.
-function focusColumn(board, column, focus = true) {
+// Make a column the one that Tab reaches.
+function setTabStop(board, column) {
   board.querySelectorAll(".column").forEach((columnElement, number) => {
     columnElement.tabIndex = number === column ? 0 : -1;
-    if (focus && number === column) {
-      columnElement.focus();
-    }
   });
 }
 
 // Move between columns, or click one: a key is as good as a pointer.
-function handleKey(event) {
-  const board = event.currentTarget;
-  const column = Number(event.target.dataset.column);
-  if (event.altKey || event.ctrlKey || event.metaKey) {
+function handleKey(board, event) {
+  const { key, target } = event;
+  const columns = board.querySelectorAll(".column");
+  const isInside = board.contains(target);
+  // Elsewhere the keys belong to what has the focus (WCAG 2.1.4).
+  const isOurs = isInside || target === document.body;
+  if (!isOurs || event.altKey || event.ctrlKey || event.metaKey) {
     return;
   }
-  switch (event.key) {
+  if (/^[1-7]$/.test(key)) {
+    dropIn(columns[Number(key) - 1]);
+    return;
+  }
+  if (!isInside) {
+    return;
+  }
+  const column = Number(target.dataset.column);
+  switch (key) {
     case "ArrowLeft":
-      focusColumn(board, (column + COLUMNS - 1) % COLUMNS);
+      columns[(column + COLUMNS - 1) % COLUMNS].focus();
       break;
     case "ArrowRight":
-      focusColumn(board, (column + 1) % COLUMNS);
+      columns[(column + 1) % COLUMNS].focus();
       break;
     case "Home":
-      focusColumn(board, 0);
+      columns[0].focus();
       break;
     case "End":
-      focusColumn(board, COLUMNS - 1);
+      columns[COLUMNS - 1].focus();
       break;
     case "ArrowDown":
-      if (!event.repeat) {
-        event.target.click();
-      }
+      dropIn(target);
       break;
     default:
       return;
   }
   event.preventDefault();
+
+  function dropIn(columnElement) {
+    // A key that is held down is one move.
+    if (!event.repeat) {
+      columnElement.click();
+    }
+  }
 }

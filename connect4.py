@@ -108,6 +108,7 @@ class Connect4:
 def four_in_line(checkers):
     """Tell whether four of ``checkers``, an integer as drawn above, are in line."""
     for distance in (UP, ACROSS, DIAGONAL_UP, DIAGONAL_DOWN):
+        # Two in line, and two steps further two more.
         pairs = checkers & checkers >> distance
         if pairs & pairs >> 2 * distance:
             return True

@@ -15,9 +15,9 @@ const MAX_DELAY = 3000;
 //   url, subprotocol      as for WebSocket()
 //   introduce()           returns the first event to send on each connection
 //   handleEvent(event)    gets each event from the server
-//   handleStatus(status)  gets the status when it changes: "open", "lost" (the
-//                         network is gone), "stopped" (the server is) or
-//                         "closed" (for good)
+//   handleStatus(status)  gets the status when it changes from "connecting": to
+//                         "open", "reconnecting" (the network is gone),
+//                         "stopped" (the server is) or "closed" (for good)
 //
 // Return a function that sends an event. It does nothing unless the status is
 // "open": nothing is kept to be sent later, when it might be out of date.
@@ -76,7 +76,7 @@ export function connect({
       setStatus("closed");
       return;
     }
-    setStatus(code === 1001 || status === "stopped" ? "stopped" : "lost");
+    setStatus(code === 1001 || status === "stopped" ? "stopped" : "reconnecting");
     // Vary the delay: when a server comes back, not all should come at once.
     const delay = Math.min(DELAY * 2 ** failures, MAX_DELAY);
     retry = setTimeout(open, delay * (0.5 + Math.random() / 2));
@@ -92,6 +92,7 @@ export function connect({
   function expectMessage(timeout) {
     clearTimeout(silence);
     silence = setTimeout(() => {
+      // The browser itself would notice much later that it's cut off: 1006.
       const dead = websocket;
       handleClose({ code: 1006 });
       dead.close();
@@ -102,7 +103,7 @@ export function connect({
   function check() {
     if (status === "open") {
       ping();
-    } else if (status === "lost" || status === "stopped") {
+    } else if (status === "reconnecting" || status === "stopped") {
       // An attempt from before may wait for an answer that never comes.
       const old = websocket;
       open();

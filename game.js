@@ -5,7 +5,7 @@ import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./connect4.js";
 
 // The state of a page that has not heard from the server yet.
 export const NEW_GAME = {
-  status: "connecting", // of the connection
+  status: "connecting", // of the connection: see connection.js
   player: null, // who plays here: "red", "yellow", or null for a spectator
   keys: null, // { join, watch, host } from the server, for a player
   first: PLAYER1, // who moves first
@@ -16,7 +16,7 @@ export const NEW_GAME = {
   players: [], // those who are here
   met: [], // those who have ever been here
   spectators: 0,
-  current: false, // whether the server has told all that happened before
+  upToDate: false, // whether the server has told all that happened before
   sent: false, // whether a move was sent that the server has not answered
   news: "", // what happened last, in a sentence
   note: "", // what went wrong, or right, apart from the game
@@ -39,7 +39,7 @@ export function update(game, event) {
         drawn: false,
         rematch: [],
         sent: false,
-        news: game.current ? "A new game begins." : "",
+        news: game.upToDate ? "A new game begins." : "",
         note: "",
       };
     case "play": {
@@ -69,16 +69,16 @@ export function update(game, event) {
       const newcomer = players.find((player) => !game.players.includes(player));
       const came = hasMet(game, newcomer) ? "is back" : "has joined";
       const news =
-        game.current && newcomer
+        game.upToDate && newcomer
           ? `${capitalize(newcomer)} ${came}.`
           : game.news;
       const met = [...new Set([...game.met, ...players])];
-      return { ...game, players, spectators, met, news, current: true };
+      return { ...game, players, spectators, met, news, upToDate: true };
     }
     case "error": {
       // Before the game has begun here, an error means that it never will.
       const { message, watch } = event;
-      return game.current
+      return game.upToDate
         ? { ...game, sent: false, note: message }
         : { ...game, problem: { message, watch } };
     }
@@ -90,11 +90,12 @@ export function update(game, event) {
 // Return the state after a change of the connection's status. Each connection
 // begins with everything that the server has to tell, from "start" on.
 export function updateStatus(game, status) {
+  // When the server closes for good, an error has told why.
   const problem = status === "closed" ? { message: game.note } : null;
   return {
     ...game,
     status,
-    current: false,
+    upToDate: false,
     sent: false,
     note: "",
     problem: game.problem ?? problem,
@@ -110,10 +111,15 @@ export function turn(game) {
   return game.moves.length % 2 === 0 ? game.first : opponent(game.first);
 }
 
+// Tell whether the page shows a game as it is now.
+export function isLive(game) {
+  return game.problem === null && game.upToDate;
+}
+
 // Tell whether the server would accept a move of ours now.
 export function canPlay(game) {
   return (
-    game.current && !game.sent && !isOver(game) && turn(game) === game.player
+    isLive(game) && !game.sent && !isOver(game) && turn(game) === game.player
   );
 }
 
@@ -129,8 +135,13 @@ export function playableColumns(game) {
 
 // Tell whether we may ask for a rematch, and have not done so.
 export function canAskRematch(game) {
-  const { current, player, rematch } = game;
-  return current && isOver(game) && player !== null && !rematch.includes(player);
+  const { player, rematch } = game;
+  return (
+    isLive(game) &&
+    isOver(game) &&
+    player !== null &&
+    !rematch.includes(player)
+  );
 }
 
 // Return the cells of the four or more in line with the last move, or none.
@@ -164,41 +175,38 @@ export function winningLine(game) {
 // change.
 export function sentences(game) {
   const { player, status, problem, note } = game;
+  const groups = { you: "", news: "", turn: "", more: "", note: "" };
   if (problem !== null) {
-    return tell({ news: tellProblem(problem) });
+    return { ...groups, news: tellProblem(problem) };
   }
   const you = player === null ? "You are watching." : `You are ${player}.`;
   if (status === "stopped") {
-    const news = "The server has stopped, and this game with it. Waiting…";
-    return tell({ news });
+    const news = "The server has stopped, and this game is gone.";
+    return { ...groups, news, more: "Waiting for the server…" };
   }
-  if (status === "lost") {
-    return tell({ news: "The connection is lost. Reconnecting…" });
+  if (status === "reconnecting") {
+    return { ...groups, news: "The connection is lost. Reconnecting…" };
   }
-  if (!game.current) {
-    return tell({ news: "Connecting…" });
+  if (!game.upToDate) {
+    return { ...groups, news: "Connecting…" };
   }
-  return tell({
+  return {
     you,
     news: game.news,
     turn: tellTurnOrEnd(game),
     more: [tellAbsence(game), tellRematch(game)].filter(Boolean).join(" "),
     note,
-  });
-}
-
-function tell(groups) {
-  return { you: "", news: "", turn: "", more: "", note: "", ...groups };
+  };
 }
 
 // Return the state of the page in one word, to style it. A page is in one only.
 export function nameState(game) {
-  const { problem, current, status, player, winner } = game;
+  const { problem, upToDate, status, player, winner } = game;
   if (problem !== null) {
     return problem.watch === undefined ? "gone" : "taken";
   }
-  if (!current) {
-    return { lost: "reconnecting", stopped: "stopped" }[status] ?? "connecting";
+  if (!upToDate) {
+    return status === "open" ? "connecting" : status;
   }
   if (isOver(game)) {
     const outcome = winner === player ? "won" : "lost";
@@ -214,9 +222,10 @@ export function nameState(game) {
 }
 
 // Return how many look on, in a sentence, or "".
-export function tellSpectators({ current, player, spectators }) {
+export function tellSpectators(game) {
+  const { player, spectators } = game;
   const others = player === null ? spectators - 1 : spectators;
-  if (!current || others === 0) {
+  if (!isLive(game) || others === 0) {
     return "";
   }
   if (player === null) {
@@ -228,7 +237,7 @@ export function tellSpectators({ current, player, spectators }) {
 // Return the title of the page, which one sees when it is in the background.
 export function title(game) {
   const name = "Connect Four";
-  if (game.problem !== null || !game.current) {
+  if (!isLive(game)) {
     return name;
   }
   const isOurs = turn(game) === game.player;
@@ -286,7 +295,7 @@ function tellRematch({ player, rematch }) {
     : `${capitalize(rematch[0])} wants a rematch.`;
 }
 
-// Tell whether a player has ever been here.
+// Tell whether a player has ever been here. After a reload, moves are the proof.
 export function hasMet(game, player) {
   const moved = game.moves.some((move) => move.player === player);
   return moved || game.met.includes(player);

@@ -8,6 +8,7 @@ import {
   canAskRematch,
   canPlay,
   hasMet,
+  isLive,
   isOver,
   nameState,
   playableColumns,
@@ -20,8 +21,8 @@ import {
   winningLine,
 } from "./game.js";
 
-// How long a button says that it has copied a link, in milliseconds.
-const COPIED_TIME = 3000;
+// How long the page says that it has copied a link, in milliseconds.
+const COPIED_TIME = 5000;
 
 let game = NEW_GAME;
 
@@ -31,7 +32,7 @@ window.addEventListener("DOMContentLoaded", () => {
   const send = connect({
     url: getWebSocketServer(),
     subprotocol: "connect4.v2",
-    introduce: initGame,
+    introduce: initEvent,
     handleEvent: receiveEvent,
     handleStatus: (status) => change(updateStatus(game, status)),
   });
@@ -50,7 +51,7 @@ function getWebSocketServer() {
 }
 
 // Return the "init" event, according to who is connecting.
-function initGame() {
+function initEvent() {
   const params = new URLSearchParams(window.location.search);
   const event = { type: "init" };
   if (params.has("join")) {
@@ -69,7 +70,7 @@ function initGame() {
 }
 
 function receiveEvent(event) {
-  if (event.type === "init" && event.rejoin !== event.join) {
+  if (event.type === "init" && event.player === PLAYER1) {
     rememberSeat(event.rejoin);
   }
   change(update(game, event));
@@ -100,7 +101,8 @@ function recallSeat() {
 }
 
 function forgetSeat() {
-  if (initGame().join === recallSeat()) {
+  // With a key in the address it's another game that is gone, not the tab's.
+  if (initEvent().join === recallSeat()) {
     tabStorage()?.removeItem("rejoin");
     history.replaceState(null, "");
   }
@@ -125,15 +127,6 @@ function sendMoves(send) {
       change({ ...game, sent: true });
     }
   });
-  document.addEventListener("keydown", (event) => {
-    const { key, target, repeat } = event;
-    const modified = event.altKey || event.ctrlKey || event.metaKey;
-    // Elsewhere the keys belong to what has the focus (WCAG 2.1.4).
-    const ours = target === document.body || board.contains(target);
-    if (/^[1-7]$/.test(key) && ours && !modified && !repeat) {
-      board.querySelectorAll(".column")[Number(key) - 1].click();
-    }
-  });
 }
 
 function sendRematch(send) {
@@ -150,16 +143,17 @@ function offerLinks() {
     const share = invitation.querySelector(".share");
     copy.addEventListener("click", async () => {
       const copied = await copyLink(link);
-      change({
-        ...game,
-        note: copied
-          ? "The link is copied."
-          : "The link is selected. Copy it with your keyboard or menu.",
-      });
-      if (copied) {
-        copy.textContent = "Copied";
-        setTimeout(() => (copy.textContent = "Copy"), COPIED_TIME);
-      }
+      const note = copied
+        ? "The link is copied."
+        : "The link is selected. Copy it with your keyboard or menu.";
+      change({ ...game, note });
+      copy.textContent = copied ? "Copied" : "Copy";
+      setTimeout(() => {
+        copy.textContent = "Copy";
+        if (game.note === note) {
+          change({ ...game, note: "" });
+        }
+      }, COPIED_TIME);
     });
     // The browser's own sheet; it exists only on https and localhost.
     share.hidden = navigator.share === undefined;
@@ -224,14 +218,13 @@ function renderStatus() {
 }
 
 function renderPlayers() {
-  const playing = game.problem === null && game.current;
   for (const element of document.querySelectorAll(".player")) {
     const player = element.classList.contains(PLAYER1) ? PLAYER1 : PLAYER2;
     element.classList.toggle("you", player === game.player);
-    element.classList.toggle("away", playing && !game.players.includes(player));
+    element.classList.toggle("away", isLive(game) && !game.players.includes(player));
     element.classList.toggle(
       "turn",
-      playing && !isOver(game) && turn(game) === player,
+      isLive(game) && !isOver(game) && turn(game) === player,
     );
     element.classList.toggle("winner", game.winner === player);
   }
@@ -239,18 +232,18 @@ function renderPlayers() {
 }
 
 function renderInvitations() {
-  const { keys, problem, current } = game;
+  const { keys, problem } = game;
+  const isPlaying = keys !== null && isLive(game);
+  const isOffered = problem?.watch !== undefined;
   const join = document.querySelector(".join");
   const watch = document.querySelector(".watch");
   if (keys !== null) {
     setLink(join, linkTo("join", keys.join));
     setLink(watch, linkTo("watch", keys.watch));
   }
-  if (problem?.watch !== undefined) {
+  if (isOffered) {
     setLink(watch, linkTo("watch", problem.watch), "Watch this game");
   }
-  const isPlaying = keys !== null && current && problem === null;
-  const isOffered = problem?.watch !== undefined;
   // Only the second player's seat can be taken with the join link.
   const isFree = isPlaying && !game.players.includes(PLAYER2);
   setHidden(join.parentElement, !isFree);
@@ -267,10 +260,12 @@ function renderInvitations() {
 // Setting the same text again would undo a selection, by which one copies it.
 function setLink(link, href, text = href) {
   if (link.href !== href || link.textContent !== text) {
-    const [address, key] = text.split(/(?=\?)/);
+    const [address, query = ""] = text.split(/(?=\?)/);
+    const key = document.createElement("span");
+    key.className = "key";
+    key.textContent = query;
     link.href = href;
-    // A line that is too short had best break before the key.
-    link.replaceChildren(address, document.createElement("wbr"), key ?? "");
+    link.replaceChildren(address, document.createElement("wbr"), key);
   }
 }
 

@@ -207,5 +207,5 @@ STATES = {
     rematch_asked: ("[data-state=won]", "You asked for a rematch"),
     rematch_wanted: ("[data-state=won]", "Yellow wants a rematch"),
     seat_taken: ("[data-state=taken]", "seats are taken"),
-    game_gone: ("[data-state=gone]", "gone"),
+    game_gone: ("[data-state=gone]", "This game is gone. You can start a new one"),
 }

@@ -7,7 +7,6 @@ from playwright.async_api import expect
 from conftest import KEYS
 
 RED_WINS = [0, 1, 0, 1, 0, 1, 0]
-DRAWN = [int(column) for column in "063055116230561251554304342313166024464022"]
 
 
 async def start(open_page, **options):
@@ -64,16 +63,6 @@ async def test_two_play_a_whole_game_and_a_third_watches(open_page):
     await expect_status(red, "You win!")
     await expect_status(yellow, "Red wins!")
     await expect_status(spectator, "Red wins!")
-
-
-async def test_draw_is_told_in_words(open_page):
-    red, join, watch = await start(open_page)
-    yellow = await open_page(join)
-    spectator = await open_page(watch)
-    await play_all(red, yellow, DRAWN)
-    for page in (red, yellow, spectator):
-        await expect_status(page, "It's a draw.")
-        await expect_board(page, DRAWN)
 
 
 async def test_late_spectator_sees_the_whole_game(open_page):

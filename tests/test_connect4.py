@@ -1,5 +1,6 @@
 """Tests of the rules, against published counts and plain geometry."""
 
+import copy
 import random
 
 import pytest
@@ -241,22 +242,31 @@ def test_last_checker_on_the_board_can_win():
 
 
 def test_move_sequences_and_positions_are_as_many_as_published():
-    # Positions after so many moves: how to get there, and in how many ways.
-    positions = {frozenset(): ([], 1)}
+    # Games that lead to all different positions, and in how many ways one can.
+    positions = {frozenset(): (Connect4(), 1)}
     for sequences, count in zip(SEQUENCES, POSITIONS, strict=True):
         assert len(positions) == count
         assert sum(ways for _, ways in positions.values()) == sequences
-        following = {}
         if count == POSITIONS[-1]:
             break
-        for columns, ways in positions.values():
+        following = {}
+        for game, ways in positions.values():
             for column in range(COLUMNS):
-                game = play(columns)
+                longer = copy_of(game)
                 try:
-                    game.play(game.turn, column)
+                    longer.play(longer.turn, column)
                 except IllegalMove:
                     continue
-                position = frozenset(game.moves)
+                position = frozenset(longer.moves)
                 _, ways_so_far = following.get(position, (None, 0))
-                following[position] = [*columns, column], ways_so_far + ways
+                following[position] = longer, ways_so_far + ways
         positions = following
+
+
+def copy_of(game):
+    """Return another game that stands as this one does."""
+    copied = copy.copy(game)
+    copied.moves = game.moves.copy()
+    copied.heights = game.heights.copy()
+    copied.checkers = game.checkers.copy()
+    return copied

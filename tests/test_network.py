@@ -48,9 +48,9 @@ ADDRESSES = {
 }
 
 LOST = "Reconnecting…"
-STOPPED = "The server has stopped, and this game with it."
+STOPPED = "The server has stopped, and this game is gone."
 TAKEN = "Both seats are taken"
-GONE = "This game is gone."
+GONE = "This game is gone. You can start a new one."
 
 
 class Relay:

@@ -1,0 +1,596 @@
+"""
+Tests that the server keeps the contract whatever clients send.
+
+Hypothesis makes up what they send, and a model of the contract, that shares no
+code with the server, tells what each of them must receive: just that, in that
+order, and nothing else. The messages are the same ones at every run.
+
+"""
+
+import asyncio
+import collections
+import json
+import socket
+import struct
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import app
+from conftest import KEYS, TIMEOUT
+from test_fire import BINARY, CLOSE, HANDSHAKES, PING, TEXT, frame
+
+pytestmark = pytest.mark.slow
+
+PLAYERS = "red", "yellow"
+
+
+# Messages, as (opcode, data), and in how many fragments they come
+
+VALUES = [
+    *map(str, range(-2, 9)),
+    *("-0", "03", "3.", "3.0", "3e0", "1e999", "NaN", "Infinity", "0x3", "٣"),
+    *("true", "false", "null", '"3"', '""', "[3]", "{}", '{"column": 3}', '"\\ud800"'),
+    *("9" * 900, "9" * 900 + "e9", "-" + "1" * 900, "0." + "3" * 900),
+    *("[" * 400 + "]" * 400, '{"a":' * 100 + "3" + "}" * 100),
+]
+
+TYPES = [
+    *('"play"', '"\\u0070lay"', '"rematch"', '"ping"', '"init"', '"win"', '"error"'),
+    *('"PLAY"', '"play "', '"play\\u0000"', '"\\ud800"', '""', "null", "3", "[]", "{}"),
+]
+
+FORMS = [
+    '{"type": TYPE, "column": VALUE}',
+    '{"column":VALUE,"type":TYPE}',
+    ' \n{"type"\t: TYPE, "player": "red", "row": 0, "column": VALUE}\r\n',
+    '{"type": "init", "type": TYPE, "column": VALUE, "join": "x", "watch": "y"}',
+    '{"type": TYPE, "column": 3, "column": VALUE}',
+    '{"type": TYPE}',
+    '[{"type": TYPE, "column": VALUE}]',
+    '{"type": TYPE, "column": VALUE',
+    '{"type": TYPE, "column": VALUE}}',
+    "\ufeff" + '{"type": TYPE, "column": VALUE}',
+    "VALUE",
+]
+
+TABLE = [
+    form.replace("TYPE", kind).replace("VALUE", value)
+    for form in FORMS
+    for kind in TYPES
+    for value in VALUES
+]
+
+surrogates = st.characters(exclude_categories=())
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(surrogates),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(surrogates), inner),
+    max_leaves=5,
+)
+plays = st.integers(0, 6).map('{{"type": "play", "column": {}}}'.format)
+texts = st.one_of(
+    plays,
+    plays,
+    st.sampled_from(['{"type": "ping"}', '{"type": "rematch"}']),
+    st.sampled_from(TABLE),
+    st.sampled_from(TABLE),
+    st.sampled_from(TABLE),
+    st.text(max_size=20),
+    documents.map(json.dumps),
+    st.builds(str.__mul__, st.sampled_from('[{1-" \0é☃🟡'), st.integers(0, 256)),
+).filter(lambda text: len(text.encode()) <= 1024)
+messages = st.one_of(
+    *[st.tuples(st.just(TEXT), texts.map(str.encode))] * 9,
+    st.tuples(st.just(BINARY), st.binary(max_size=30) | texts.map(str.encode)),
+)
+fragments = st.sampled_from([1, 1, 1, 1, 2, 5])
+sent = st.tuples(messages, fragments)
+
+# Messages that end the connection, with the code that the contract has for it.
+FATAL = [
+    (1009, TEXT, b"x" * 1025),
+    (1009, TEXT, b'{"type": "play", "column": ' + b" " * 1024 + b"3}"),
+    (1009, BINARY, bytes(70_000)),
+    (1007, TEXT, b'{"type": "play", "column": 3, "\xff": 0}'),
+    (1007, TEXT, b'"\xed\xa0\x80"'),
+    (1007, TEXT, b"\xf0\x9f\x9f"),
+]
+
+
+def frames(opcode, data, number=1):
+    """Return a message in a number of fragments, with a ping between any two."""
+    size = -(-len(data) // number) or 1
+    pieces = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+    last = len(pieces) - 1
+    return frame(b"", PING).join(
+        frame(piece, 0 if at else opcode, fin=at == last)
+        for at, piece in enumerate(pieces)
+    )
+
+
+def parse(opcode, data):
+    """Return the event that a message holds, or an empty one."""
+    if opcode == TEXT:
+        try:
+            event = json.loads(data.decode())
+        except (ValueError, RecursionError):
+            return {}
+        if isinstance(event, dict):
+            return event
+    return {}
+
+
+# The clients
+
+
+class Client(asyncio.Protocol):
+    """A client that sends whole frames, and checks the events that come."""
+
+    def __init__(self, protocol):
+        self.extended = protocol == "extension"
+        self.player = None
+        self.expected = collections.deque()
+        self.events = collections.deque()
+        self.code = None
+        self.buffer = b""
+        self.answered = self.lost = False
+        self.changed = asyncio.Event()
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.buffer += data
+        if not self.answered:
+            head, self.answered, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            if not self.answered:
+                self.buffer = head
+        while self.answered and len(self.buffer) >= 2:
+            opcode, size = self.buffer[0] & 15, self.buffer[1]
+            start = 2
+            if size == 126:
+                start = 4
+                size = int.from_bytes(self.buffer[2:4])
+            if len(self.buffer) < start + size:
+                break
+            data = self.buffer[start : start + size]
+            self.buffer = self.buffer[start + size :]
+            self.frame_received(opcode, data)
+        self.changed.set()
+
+    def frame_received(self, opcode, data):
+        if opcode == TEXT:
+            self.events.append(json.loads(data))
+        elif opcode == PING:
+            self.transport.write(frame(data, 10))
+        elif opcode == CLOSE:
+            self.code = int.from_bytes(data[:2])
+            self.end("close")
+
+    def connection_lost(self, _):
+        self.lost = True
+        self.changed.set()
+
+    def end(self, way):
+        """End the connection: by a reset, by its end, or by a close frame."""
+        if way == "reset":
+            sock = self.transport.get_extra_info("socket")
+            linger = struct.pack("ii", 1, 0)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.transport.abort()
+        else:
+            if way == "close":
+                self.transport.write(frame(struct.pack("!H", 1000), CLOSE))
+            self.transport.close()
+
+    async def receive(self):
+        """Return the next event."""
+        async with asyncio.timeout(TIMEOUT):
+            while not self.events:
+                assert not self.lost, "closed by the server"
+                self.changed.clear()
+                await self.changed.wait()
+        return self.events.popleft()
+
+    async def settle(self):
+        """Receive what is expected so far."""
+        while self.expected:
+            expected = self.expected.popleft()
+            event = await self.receive()
+            if expected["type"] == "error" and "message" not in expected:
+                assert len(event.pop("message", "").split()) > 3
+            assert event == expected
+
+    async def expect_close(self, code):
+        """Check that the server closes the connection, and sends nothing more."""
+        async with asyncio.timeout(TIMEOUT):
+            while not self.lost:
+                self.changed.clear()
+                await self.changed.wait()
+        assert (self.code, list(self.events)) == (code, [])
+
+
+def refused(message=None):
+    """Return an error event: with this message, or with any sentence."""
+    return (
+        {"type": "error"} if message is None else {"type": "error", "message": message}
+    )
+
+
+RANGE = "A column is an integer from 0 to 6."
+
+
+class Board:
+    """The rules, as one explains them to a child."""
+
+    def __init__(self, first):
+        self.first = first
+        self.cells = {}
+        self.moves = []
+        self.winner = None
+
+    @property
+    def over(self):
+        return self.winner is not None or len(self.moves) == 42
+
+    @property
+    def turn(self):
+        other = PLAYERS[self.first == "red"]
+        return other if len(self.moves) % 2 else self.first
+
+    def refusal(self, player, column):
+        """Return why a move is refused, or None."""
+        if type(column) is not int or column not in range(7):
+            return RANGE
+        if self.over:
+            return "The game is over."
+        if player != self.turn:
+            return "It isn't your turn."
+        if (column, 5) in self.cells:
+            return "This slot is full."
+        return None
+
+    def play(self, player, column):
+        row = sum((column, row) in self.cells for row in range(6))
+        self.cells[column, row] = player
+        self.moves.append((player, column, row))
+        for x, y in [(1, 0), (0, 1), (1, 1), (1, -1)]:
+            line = "".join(
+                str(self.cells.get((column + n * x, row + n * y)) == player)[0]
+                for n in range(-3, 4)
+            )
+            if "TTTT" in line:
+                self.winner = player
+        return row
+
+
+async def until(condition):
+    """Wait until the server, which runs in the same event loop, is so far."""
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            if condition():
+                break
+            await asyncio.sleep(0)
+
+
+class Story:
+    """A match, its clients, and the model of what each of them must see."""
+
+    sent = 0
+
+    def __init__(self, port):
+        self.port = port
+        self.board = Board("red")
+        self.clients = []
+        self.rematch = []
+        self.presence = None
+        self.keys = {}
+        self.over = False
+
+    # What is expected
+
+    def tell(self, event, clients=None, extension=True):
+        """Expect that clients are told an event; all, if none are named."""
+        for client in self.clients if clients is None else clients:
+            if client.extended or not extension:
+                client.expected.append(event)
+
+    def tell_move(self, move, clients=None):
+        event = dict(zip(("player", "column", "row"), move, strict=True))
+        self.tell({"type": "play", **event}, clients, extension=False)
+
+    def tell_end(self, clients=None):
+        if self.board.winner is not None:
+            event = {"type": "win", "player": self.board.winner}
+            self.tell(event, clients, extension=False)
+        elif self.board.over:
+            self.tell({"type": "draw"}, clients)
+
+    def tell_start(self, clients=None):
+        self.tell({"type": "start", "player": self.board.first}, clients)
+
+    def tell_presence(self, newcomers=()):
+        players = [client.player for client in self.clients]
+        event = {
+            "type": "presence",
+            "players": [player for player in PLAYERS if player in players],
+            "spectators": players.count(None),
+        }
+        self.tell(event, None if event != self.presence else newcomers)
+        self.presence = event
+
+    def may_ask(self, client):
+        """Tell whether a client may ask for a rematch now."""
+        asked = client.player in self.rematch
+        return client.player and client.extended and self.board.over and not asked
+
+    def tell_answer(self, client, event):
+        """Expect what a message must cause."""
+        kind = event.get("type")
+        message = None
+        if kind == "ping" and client.extended:
+            self.tell({"type": "pong"}, [client])
+            return
+        if client.player and kind == "play":
+            column = event.get("column")
+            message = self.board.refusal(client.player, column)
+            if message is None:
+                row = self.board.play(client.player, column)
+                self.tell_move((client.player, column, row))
+                self.tell_end()
+                return
+        elif kind == "rematch" and self.may_ask(client):
+            self.rematch.append(client.player)
+            self.tell({"type": "rematch", "player": client.player})
+            if len(self.rematch) == 2:
+                self.rematch = []
+                self.board = Board(PLAYERS[self.board.first == "red"])
+                self.tell_start()
+            return
+        self.tell(refused(message), [client], extension=False)
+
+    async def settle(self):
+        """Have all clients receive what they must, and look at the server."""
+        for client in self.clients:
+            await client.settle()
+        match = app.WATCH[self.keys["watch"]]
+        await until(lambda: len(match.connected) == len(self.clients))
+        for client in self.clients:
+            await client.settle()
+        game = match.game
+        board = self.board
+        assert (game.moves, game.first) == (board.moves, board.first)
+        assert (game.winner, game.over) == (board.winner, board.over)
+        assert match.rematch == self.rematch
+        seats = [client.player for client in self.clients]
+        assert sorted(map(str, match.connected.values())) == sorted(map(str, seats))
+
+    # What happens
+
+    async def connect(self, protocol, event):
+        _, client = await asyncio.get_running_loop().create_connection(
+            lambda: Client(protocol), "127.0.0.1", self.port
+        )
+        client.transport.write(HANDSHAKES[protocol] + frame(event))
+        Story.sent += 1
+        return client
+
+    async def start(self, protocol):
+        client = await self.connect(protocol, {"type": "init"})
+        client.player = "red"
+        self.clients.append(client)
+        event = await client.receive()
+        self.keys = {name: event[name] for name in ("join", "watch")}
+        rejoin = event.get("rejoin")
+        KEYS.update(self.keys.values())
+        if client.extended:
+            KEYS.add(rejoin)
+            extra = {"player": "red", "rejoin": rejoin, "host": None}
+            assert event == {"type": "init", **self.keys, **extra}
+        else:
+            assert event == {"type": "init", **self.keys}
+        self.seats = {"red": rejoin, "yellow": self.keys["join"]}
+        self.tell_start()
+        self.tell_presence()
+
+    async def come(self, player, protocol):
+        """Somebody comes: a spectator, or for a seat, which may be taken."""
+        if player is None:
+            event = {"type": "init", "watch": self.keys["watch"]}
+        elif (key := self.seats[player]) is None:
+            return
+        else:
+            event = {"type": "init", "join": key}
+        client = await self.connect(protocol, event)
+        newcomers = [client]
+        if player and player in [client.player for client in self.clients]:
+            event = refused("The game already has this player.")
+            if client.extended:
+                event["watch"] = self.keys["watch"]
+            self.tell(event, newcomers, extension=False)
+            await client.settle()
+            await client.expect_close(1000)
+            return
+        client.player = player
+        self.clients.append(client)
+        if player:
+            event = {"type": "init", **self.keys, "player": player}
+            self.tell({**event, "rejoin": key, "host": None}, newcomers)
+        self.tell_start(newcomers)
+        for move in self.board.moves:
+            self.tell_move(move, newcomers)
+        self.tell_end(newcomers)
+        for asked in self.rematch:
+            self.tell({"type": "rematch", "player": asked}, newcomers)
+        self.tell_presence(newcomers)
+
+    async def send(self, number, burst):
+        """A client sends messages, and doesn't wait for the answers."""
+        client = self.clients[number % len(self.clients)]
+        data = []
+        for message, pieces in burst:
+            data.append(frames(*message, pieces))
+            self.tell_answer(client, parse(*message))
+        client.transport.write(b"".join(data))
+        Story.sent += len(burst)
+
+    async def play(self, columns):
+        """Whoever's turn it is plays, if they are here and it's possible."""
+        for column in columns:
+            seats = [client.player for client in self.clients]
+            if not self.board.over and self.board.turn in seats:
+                message = TEXT, b'{"type": "play", "column": %d}' % column
+                await self.send(seats.index(self.board.turn), [(message, 1)])
+                for client in self.clients:
+                    await client.settle()
+
+    async def ask(self):
+        """Both players ask for a rematch, allowed or not."""
+        for number, client in enumerate(self.clients):
+            if client.player:
+                await self.send(number, [((TEXT, b'{"type": "rematch"}'), 1)])
+                await self.settle()
+
+    async def leave(self, number, way):
+        """A client leaves; when few are here, seldom."""
+        if len(self.clients) < 4 and number:
+            return
+        client = self.clients.pop(number % len(self.clients))
+        client.end(way)
+        await self.left(client)
+
+    async def offend(self, number, fatal, pieces):
+        """Likewise, because it sends what the contract closes the connection for."""
+        if len(self.clients) < 4 and number:
+            return
+        code, opcode, data = fatal
+        client = self.clients.pop(number % len(self.clients))
+        client.transport.write(frames(opcode, data, pieces))
+        Story.sent += 1
+        await client.expect_close(code)
+        await self.left(client)
+
+    async def left(self, client):
+        self.tell_presence()
+        players = any(client.player for client in self.clients)
+        if client.player and not players and not self.seats["red"]:
+            # The game is gone.
+            for spectator in self.clients:
+                self.tell(refused(), [spectator], extension=False)
+                await spectator.settle()
+                await spectator.expect_close(1000)
+            await until(lambda: not app.JOIN and not app.WATCH)
+            self.over = True
+
+    async def end(self):
+        """Check that nothing else was sent or closed, and that nothing is left."""
+        match = app.WATCH[self.keys["watch"]]
+        for client in self.clients:
+            client.transport.write(frame("the end"))
+            client.expected.append(refused())
+            await client.settle()
+        for client in self.clients:
+            assert (client.code, client.lost, list(client.events)) == (None, False, [])
+        for client in self.clients:
+            client.end("close")
+        await until(lambda: not match.connected)
+        if match.rejoin_key:
+            # It is kept for those who come back. Nobody does.
+            assert {*app.JOIN} == {*self.seats.values()}
+            assert {*app.WATCH} == {self.keys["watch"]}
+            match.forgetting.cancel()
+        else:
+            await until(lambda: not app.JOIN and not app.WATCH)
+
+
+async def tell(port, protocol, steps):
+    """Tell a story: have everything happen, and check what everybody sees of it."""
+    story = Story(port)
+    try:
+        await story.start(protocol)
+        await story.settle()
+        for name, *arguments in steps:
+            if story.clients or name == "come":
+                await getattr(story, name)(*arguments)
+            if story.over:
+                return
+            await story.settle()
+        await story.end()
+    finally:
+        # Hypothesis goes on when a story has failed.
+        for client in story.clients:
+            client.transport.abort()
+        app.JOIN.clear()
+        app.WATCH.clear()
+
+
+def explore(strategy, examples, coroutine):
+    """Run a coroutine with a live server for many examples."""
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def check(example):
+        runner.run(coroutine(port, *example))
+
+    with asyncio.Runner() as runner:
+        server = runner.run(listen())
+        port = server.sockets[0].getsockname()[1]
+        Story.sent = 0
+        check()
+        server.close()
+        runner.run(server.wait_closed())
+    print(Story.sent, "messages")
+    return Story.sent
+
+
+async def listen():
+    return await app.serve_games("127.0.0.1", 0)
+
+
+protocols = st.sampled_from(["base", "extension"])
+number = st.integers(0, 9)
+bursts = st.tuples(st.just("send"), number, st.lists(sent, min_size=1, max_size=12))
+moves = st.tuples(st.just("play"), st.lists(st.integers(0, 6), max_size=20))
+coming = st.tuples(
+    st.just("come"), st.sampled_from([*PLAYERS, "yellow", None]), protocols
+)
+steps = st.one_of(
+    *[bursts] * 8,
+    *[moves] * 3,
+    *[coming] * 4,
+    st.just(["ask"]),
+    st.tuples(st.just("leave"), number, st.sampled_from(["reset", "end", "close"])),
+    st.tuples(st.just("offend"), number, st.sampled_from(FATAL), fragments),
+)
+
+
+def test_everybody_sees_what_the_contract_says_whatever_happens():
+    # Hypothesis likes short lists, but in short stories little happens.
+    stories = st.tuples(protocols, st.lists(steps, min_size=20, max_size=40))
+    assert explore(stories, 260, tell) >= 10_000
+
+
+async def tell_singles(port, protocols, columns, bursts):
+    """Send messages to a game at some point, from each of its clients."""
+    first, *others = protocols
+    seats = ["yellow", None, None]
+    come = [("come", *other) for other in zip(seats, others, strict=True)]
+    send = [("send", number, burst) for number, burst in enumerate(bursts)]
+    await tell(port, first, [*come, ("play", columns), *send])
+
+
+def test_every_message_has_the_answer_that_it_must_have():
+    bursts = st.lists(sent, min_size=20, max_size=40)
+    singles = st.tuples(
+        st.tuples(*[protocols] * 4),
+        st.lists(st.integers(0, 6), max_size=42),
+        st.lists(bursts, min_size=4, max_size=4),
+    )
+    assert explore(singles, 360, tell_singles) >= 40_000
