@@ -25,6 +25,7 @@ import sys
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from connect4 import PLAYER1, PLAYER2, Connect4, IllegalMove
 
@@ -102,7 +103,9 @@ def extended(connections):
 
 async def answer(websocket, event):
     """Send an event to one client only."""
-    await websocket.send(json.dumps(event))
+    # Unlike send(), this doesn't raise when the client is leaving: what came
+    # before it left still counts.
+    broadcast([websocket], json.dumps(event))
     # Who floods the server waits in line for each answer like everybody else.
     await asyncio.sleep(0)
 
@@ -329,10 +332,13 @@ async def join(websocket, join_key):
             details = {"watch": match.watch_key} if websocket.subprotocol else {}
             await error(websocket, "The game already has this player.", **details)
             return
+        occupant.transport.abort()
+        # Who has left meanwhile must not be seen to come.
+        if websocket.state is not State.OPEN:
+            return
         # If the occupant has left by now, or was dropped for somebody else, look
         # again: the seat may be taken, or the match forgotten.
         if match.connected.pop(occupant, None):
-            occupant.transport.abort()
             break
 
     if websocket.subprotocol:

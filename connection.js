@@ -10,7 +10,7 @@ const DELAY = 500;
 const MAX_DELAY = 3000;
 
 // Connect to a WebSocket server, again and again until the server says that
-// there is no point in it, by closing with 1000 or 1008.
+// there is no point in it, by closing with 1000, 1008 or 1009.
 //
 //   url, subprotocol      as for WebSocket()
 //   introduce()           returns the first event to send on each connection
@@ -72,7 +72,7 @@ export function connect({
     websocket = null;
     clearTimeout(silence);
     clearTimeout(pinging);
-    if (code === 1000 || code === 1008) {
+    if ([1000, 1008, 1009].includes(code)) {
       setStatus("closed");
       return;
     }

@@ -17,7 +17,7 @@ export const NEW_GAME = {
   met: [], // those who have ever been here
   spectators: 0,
   upToDate: false, // whether the server has told all that happened before
-  sent: false, // whether a move was sent that the server has not answered
+  sent: false, // whether an event was sent that the server has not answered
   news: "", // what happened last, in a sentence
   note: "", // what went wrong, or right, apart from the game
   problem: null, // { message, watch }: why there is no game here
@@ -62,16 +62,22 @@ export function update(game, event) {
       return { ...game, winner: event.player };
     case "draw":
       return { ...game, drawn: true };
-    case "rematch":
-      return { ...game, rematch: [...game.rematch, event.player] };
+    case "rematch": {
+      const rematch = [...game.rematch, event.player];
+      const sent = game.sent && event.player !== game.player;
+      return { ...game, rematch, sent };
+    }
     case "presence": {
       const { players, spectators } = event;
       const newcomer = players.find((player) => !game.players.includes(player));
-      const came = hasMet(game, newcomer) ? "is back" : "has joined";
-      const news =
-        game.upToDate && newcomer
-          ? `${capitalize(newcomer)} ${came}.`
-          : game.news;
+      const hasLeft = game.players.some((player) => !players.includes(player));
+      let { news } = game;
+      if (game.upToDate && newcomer) {
+        const came = hasMet(game, newcomer) ? "is back" : "has joined";
+        news = `${capitalize(newcomer)} ${came}.`;
+      } else if (game.upToDate && hasLeft) {
+        news = ""; // It's no news any more that they came.
+      }
       const met = [...new Set([...game.met, ...players])];
       return { ...game, players, spectators, met, news, upToDate: true };
     }
@@ -90,15 +96,17 @@ export function update(game, event) {
 // Return the state after a change of the connection's status. Each connection
 // begins with everything that the server has to tell, from "start" on.
 export function updateStatus(game, status) {
-  // When the server closes for good, an error has told why.
-  const problem = status === "closed" ? { message: game.note } : null;
+  // When the server closes for good, an error has told why. When it doesn't, a
+  // new connection may do better.
+  const problem =
+    status === "closed" ? (game.problem ?? { message: game.note }) : null;
   return {
     ...game,
     status,
     upToDate: false,
     sent: false,
     note: "",
-    problem: game.problem ?? problem,
+    problem,
   };
 }
 
@@ -135,10 +143,11 @@ export function playableColumns(game) {
 
 // Tell whether we may ask for a rematch, and have not done so.
 export function canAskRematch(game) {
-  const { player, rematch } = game;
+  const { player, rematch, sent } = game;
   return (
     isLive(game) &&
     isOver(game) &&
+    !sent &&
     player !== null &&
     !rematch.includes(player)
   );
@@ -250,7 +259,7 @@ function tellProblem({ message, watch }) {
   if (watch !== undefined) {
     return "Both seats are taken, perhaps by you in another tab. You can watch.";
   }
-  return message === "Game not found."
+  return message === "Game not found." || message === ""
     ? "This game is gone. You can start a new one."
     : `${message} You can start a new one.`;
 }
@@ -298,7 +307,8 @@ function tellRematch({ player, rematch }) {
 // Tell whether a player has ever been here. After a reload, moves are the proof.
 export function hasMet(game, player) {
   const moved = game.moves.some((move) => move.player === player);
-  return moved || game.met.includes(player);
+  // Red has started the game.
+  return player === PLAYER1 || moved || game.met.includes(player);
 }
 
 function opponent(player) {

@@ -131,7 +131,10 @@ function sendMoves(send) {
 
 function sendRematch(send) {
   document.querySelector(".rematch").addEventListener("click", () => {
-    send({ type: "rematch" });
+    if (canAskRematch(game)) {
+      send({ type: "rematch" });
+      change({ ...game, sent: true });
+    }
   });
 }
 

@@ -361,6 +361,22 @@ async def test_only_one_of_many_newcomers_gets_the_seat_of_a_dead_connection(
     yellow.vanish()
 
 
+@pytest.mark.parametrize("first", ["", '{"type": "play", "column": 9}'])
+async def test_move_that_comes_right_before_the_end_counts(server, first):
+    red, yellow, _ = await start_and_join(server)
+    # All of it arrives at once.
+    yellow.websocket.transport.pause_reading()
+    await red.play(3)
+    await red.expect(*played(3))
+    protocol = yellow.websocket.protocol
+    if first:
+        protocol.send_text(first.encode())
+    protocol.send_text(b'{"type": "play", "column": 4}')
+    protocol.send_close(1000)
+    yellow.websocket.transport.write(b"".join(protocol.data_to_send()))
+    await red.expect(played(3, 4)[-1])
+
+
 async def test_game_goes_on_while_the_first_player_is_away(server):
     red, yellow, init = await start_and_join(server)
     await play_all(red, yellow, [3])

@@ -684,3 +684,35 @@ async def test_links_have_the_address_of_the_server(open_page, site, monkeypatch
             await expect(red.locator(f"a.{name}")).to_have_attribute(
                 "href", re.compile(rf"^http://{re.escape(host)}:{site.port}/\?{name}=")
             )
+
+
+async def test_status_does_not_say_that_somebody_came_who_has_left(open_page):
+    red, join, _ = await start(open_page)
+    for came in ("Yellow has joined.", "Yellow is back."):
+        yellow = await open_page(join)
+        await expect_status(red, came)
+        await yellow.close()
+        await expect_status(red, "Yellow has left and may come back.")
+        await expect(status(red)).not_to_contain_text(came)
+
+
+async def test_page_does_not_wait_for_red_to_join(open_page):
+    red, join, _ = await start(open_page)
+    await red.close()
+    await expect_status(await open_page(join), "Red has left and may come back.")
+
+
+async def test_double_click_asks_for_one_rematch(open_page):
+    red, join, _ = await start(open_page)
+    yellow = await open_page(join)
+    await play_all(red, yellow, [0, 1, 0, 1, 0, 1, 0])
+    for page in (red, yellow):
+        await page.get_by_role("button", name="Rematch").dblclick()
+    await expect_status(yellow, "Your turn.")
+    for page in (red, yellow):
+        await expect(page.locator(".note")).to_be_empty()
+
+
+async def test_address_with_an_endless_key_is_told_in_words(open_page, site):
+    page = await open_page(f"{site.url}?watch={'a' * 2000}")
+    await expect_status(page, GONE)
