@@ -761,6 +761,7 @@ async def test_checker_falls_unless_motion_is_reduced(match):
         }
     """
     match.open_page = functools.partial(open_with, match.open_page, script)
+    match.options = {"reduced_motion": "no-preference"}
     await match.begin(*RED_WINS[:-1])
     red = await match.open("red")
     match.options = {"reduced_motion": "reduce"}
