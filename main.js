@@ -274,6 +274,9 @@ function setLink(link, href, text = href) {
 
 function renderActions() {
   setHidden(document.querySelector(".rematch"), !canAskRematch(game));
+  // Without a server there is nothing to start a game with.
+  const isCutOff = ["reconnecting", "stopped"].includes(nameState(game));
+  setHidden(document.querySelector(".new"), isCutOff);
 }
 
 // Hide or show an element. A focus inside goes to the board and isn't lost.

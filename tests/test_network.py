@@ -527,6 +527,7 @@ async def test_server_that_starts_again_has_no_games(killed, open_page, site):
         await expect_status(page, LOST if killed else STOPPED)
         await expect(status(page)).not_to_contain_text(STOPPED if killed else LOST)
         await expect_state(page, "reconnecting" if killed else "stopped")
+        await expect(page.locator(".new")).to_be_hidden()
         await expect_refused(page)
     await site.start()
     joins = set()
