@@ -434,7 +434,6 @@ def serve_games(host, port):
         host,
         port,
         create_connection=Connection,
-        # A client that offers something else, or nothing, is welcome as well.
         select_subprotocol=select_subprotocol,
         # Messages are 60 bytes long. Compressing them costs more than it saves.
         compression=None,
