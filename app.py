@@ -17,7 +17,6 @@ import ipaddress
 import json
 import logging
 import pathlib
-import re
 import secrets
 import signal
 import socket
@@ -25,22 +24,37 @@ import sys
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
+from websockets.protocol import SEND_EOF, State
 
 from connect4 import PLAYER1, PLAYER2, Connect4, IllegalMove
 
-# How long a game waits for its players to come back, how long a connection may
-# take to say who it is, and a player to give a sign of life; in seconds.
-GRACE_PERIOD = 600
-INIT_TIMEOUT = 10
-PROBE_TIMEOUT = 2
-
-# The games: a join key opens a seat at a match, a watch key lets one look on.
+# The games, by the keys that people were given.
 JOIN = {}  # key: (match, player)
 WATCH = {}  # key: match
 
-# The subprotocol of clients that want to know more than the tutorial's.
+# The games whose players are all away, the longest forsaken first.
+FORSAKEN = {}  # match: timer that forgets it
+
+# How long a game waits for its players to come back, in seconds.
+GRACE_PERIOD = 600
+
+# How many games may wait, so that games that nobody plays can't fill the memory.
+MAX_FORSAKEN = 10_000
+
+# How long a connection may take to send its first event, in seconds.
+INIT_TIMEOUT = 10
+
+# How long a player may take to show that they still sit there, in seconds.
+PROBE_TIMEOUT = 2
+
+# How often the people at a game are told who comes and goes, in seconds.
+PRESENCE_INTERVAL = 0.2
+
+# The subprotocol of clients that understand more than the tutorial's.
 EXTENSION = "connect4.v2"
+
+# The types of the events that are sent to other clients as well.
+BASE_EVENTS = {"init", "play", "win", "error"}
 
 # At level DEBUG the library logs what it receives, and that includes keys.
 LOGGER = logging.getLogger("connect4.server")
@@ -48,65 +62,65 @@ LOGGER.setLevel(logging.INFO)
 
 
 class Match:
-    """
-    A game and its rematches, their keys, and everybody who is connected.
-
-    ``connected`` maps each connection to the player who sits there, or to
-    :obj:`None` for a spectator. It is the only record of who is here, so that
-    moves go to its keys and a seat is free if its player is not a value.
-
-    """
+    """A game and its rematches, their keys, and who is connected."""
 
     def __init__(self):
-        self.game = Connect4()
-        self.connected = {}
+        self.game = None
+        self.history = []  # the events that everybody was sent since "start"
+        self.players = {}  # player: connection
+        self.spectators = set()  # connections
         self.join_key = secrets.token_urlsafe(12)
-        self.rejoin_key = None  # the first player's, if they know the extension
+        self.rejoin_key = None  # the first player's, who may not know the extension
         self.watch_key = secrets.token_urlsafe(12)
-        self.rematch = []  # the players who asked for one
-        self.presence = None  # the last event that told who is here
-        self.forgetting = None  # the task that forgets a match without players
+        self.presence_timer = None  # runs when presence was sent a moment ago
 
-    def seated(self, player):
-        """Return the connection of ``player``, or :obj:`None`."""
-        seats = self.connected.items()
-        return next((websocket for websocket, seat in seats if seat == player), None)
+    @property
+    def connected(self):
+        """The connections of all who are here."""
+        return [*self.players.values(), *self.spectators]
 
 
-class BadEvent(ValueError):
-    """A message that is no event. Its text is a sentence for the sender."""
+class Refused(ValueError):
+    """An event that can't be accepted. Its text is a sentence for the sender."""
 
 
 def parse(message):
     """
     Return the event, a dict with a ``type``, that a message holds.
 
-    Raise :exc:`BadEvent` if it holds none, whatever it is.
+    Raise :exc:`Refused` if it holds none, whatever it is.
 
     """
     if not isinstance(message, str):
-        raise BadEvent("An event is text, not bytes.")
+        raise Refused("An event is text, not bytes.")
     try:
         event = json.loads(message)
     # Python counts recursion to find out that a message is nested too deeply.
     except (ValueError, RecursionError):
-        raise BadEvent("An event is a JSON object, and this isn't JSON.") from None
+        raise Refused("An event is a JSON object, and this isn't JSON.") from None
     if not isinstance(event, dict) or "type" not in event:
-        raise BadEvent('An event is a JSON object with a "type".')
+        raise Refused('An event is a JSON object with a "type".')
     return event
 
 
-def extended(connections):
-    """Return those of ``connections`` that asked for the extension."""
-    return [websocket for websocket in connections if websocket.subprotocol]
+# Most functions from here to leave() are no coroutines: what one client causes
+# is sent to all before anything else happens, and a newcomer is registered and
+# sent the past in one go. So no move can be missed, doubled or overtaken.
+
+
+def send(connections, event):
+    """Send an event to those of the connections whose clients understand it."""
+    if event["type"] not in BASE_EVENTS:
+        connections = [websocket for websocket in connections if websocket.subprotocol]
+    # Unlike websocket.send(), this doesn't raise when a client is leaving: what
+    # the client sent before it left still counts.
+    broadcast(connections, json.dumps(event))
 
 
 async def answer(websocket, event):
-    """Send an event to one client only."""
-    # Unlike send(), this doesn't raise when the client is leaving: what came
-    # before it left still counts.
-    broadcast([websocket], json.dumps(event))
-    # Who floods the server waits in line for each answer like everybody else.
+    """Send an event to one client, in answer to one of its own."""
+    send([websocket], event)
+    # Yield, so that one client can't starve the others.
     await asyncio.sleep(0)
 
 
@@ -120,78 +134,21 @@ async def error(websocket, message, **details):
     await answer(websocket, event)
 
 
-# From here to leave() nothing is a coroutine: what one client causes is sent to
-# all before anything else happens, and a newcomer is registered and told of the
-# past in one go. So no move can be missed, doubled or overtaken by another.
+def announce(match, event):
+    """Send an event to all who are here, and keep it for those who come later."""
+    match.history.append(event)
+    send(match.connected, event)
 
 
-def announce_start(connections, game):
-    """Tell that the board is empty, and who moves first."""
-    event = {
-        "type": "start",
-        "player": game.first,
-    }
-    broadcast(extended(connections), json.dumps(event))
+def begin(match, first):
+    """Begin a game, in which ``first`` moves first, on an empty board."""
+    match.game = Connect4(first)
+    match.history.clear()
+    announce(match, {"type": "start", "player": first})
 
 
-@functools.cache
-def play_message(player, column, row):
-    """Return the message for a move. There are 84, so that each is made once."""
-    event = {
-        "type": "play",
-        "player": player,
-        "column": column,
-        "row": row,
-    }
-    return json.dumps(event)
-
-
-def announce_move(connections, move):
-    """Tell that a move, ``(player, column, row)``, was played."""
-    broadcast(connections, play_message(*move))
-
-
-def announce_end(connections, game):
-    """Tell how the game ended, if it did."""
-    if game.winner is not None:
-        event = {
-            "type": "win",
-            "player": game.winner,
-        }
-        broadcast(connections, json.dumps(event))
-    elif game.drawn:
-        event = {
-            "type": "draw",
-        }
-        broadcast(extended(connections), json.dumps(event))
-
-
-def announce_rematch(connections, player):
-    """Tell that a player asked for another game."""
-    event = {
-        "type": "rematch",
-        "player": player,
-    }
-    broadcast(extended(connections), json.dumps(event))
-
-
-def announce_presence(match, newcomer=None):
-    """Tell who is here: everybody if that has changed, else only a newcomer."""
-    seats = list(match.connected.values())
-    event = {
-        "type": "presence",
-        "players": [player for player in (PLAYER1, PLAYER2) if player in seats],
-        "spectators": seats.count(None),
-    }
-    if event != match.presence:
-        match.presence = event
-        broadcast(extended(match.connected), json.dumps(event))
-    elif newcomer is not None:
-        broadcast(extended([newcomer]), json.dumps(event))
-
-
-def announce_keys(websocket, match, player):
-    """Hand a player the keys, and to a client of the extension what else it needs."""
+def send_init(websocket, match, player):
+    """Send a player the keys."""
     event = {
         "type": "init",
         "join": match.join_key,
@@ -203,64 +160,95 @@ def announce_keys(websocket, match, player):
             "rejoin": match.rejoin_key if player == PLAYER1 else match.join_key,
             "host": find_address(websocket.server),
         }
-    broadcast([websocket], json.dumps(event))
+    send([websocket], event)
 
 
-def replay(websocket, match):
-    """Bring a newcomer up to date."""
-    announce_start([websocket], match.game)
-    for move in match.game.moves:
-        announce_move([websocket], move)
-    announce_end([websocket], match.game)
-    for player in match.rematch:
-        announce_rematch([websocket], player)
+def send_presence(match, connections):
+    """Send who is here to those who were last told otherwise, and return them."""
+    event = {
+        "type": "presence",
+        "players": [player for player in (PLAYER1, PLAYER2) if player in match.players],
+        "spectators": len(match.spectators),
+    }
+    outdated = [websocket for websocket in connections if websocket.presence != event]
+    for websocket in outdated:
+        websocket.presence = event
+    send(outdated, event)
+    return outdated
+
+
+def announce_presence(match):
+    """Send who is here to all, at most once in ``PRESENCE_INTERVAL``."""
+
+    def resume():
+        match.presence_timer = None
+        announce_presence(match)
+
+    if match.presence_timer is None and send_presence(match, match.connected):
+        loop = asyncio.get_running_loop()
+        match.presence_timer = loop.call_later(PRESENCE_INTERVAL, resume)
 
 
 def enter(websocket, match, player):
-    """Register a newcomer: a player, or a spectator if ``player`` is None."""
-    if player is not None and match.forgetting is not None:
-        match.forgetting.cancel()
-        match.forgetting = None
-    match.connected[websocket] = player
-    replay(websocket, match)
-    announce_presence(match, websocket)
-
-
-def leave(websocket, match):
-    """Unregister a connection that has ended."""
-    # It isn't here any more if it was dropped in favour of a newcomer.
-    player = match.connected.pop(websocket, None)
+    """Register a player, or a spectator if ``player`` is None; send the past."""
+    if player is None:
+        match.spectators.add(websocket)
+    else:
+        match.players[player] = websocket
+        if match in FORSAKEN:
+            FORSAKEN.pop(match).cancel()
+    for event in match.history:
+        send([websocket], event)
+    send_presence(match, [websocket])
     announce_presence(match)
-    if player is not None and not any(match.connected.values()):
-        match.forgetting = asyncio.create_task(forget(match))
 
 
-async def forget(match):
-    """Forget a match that no player comes back to in time."""
-    await asyncio.sleep(GRACE_PERIOD if match.rejoin_key else 0)
+def leave(websocket, match, player):
+    """Unregister a player or a spectator whose connection has ended."""
+    match.spectators.discard(websocket)
+    # A newcomer may sit in the seat by now.
+    if match.players.get(player) is websocket:
+        del match.players[player]
+        if not match.players:
+            forsake(match)
+    announce_presence(match)
+
+
+def forsake(match):
+    """Forget a match to which no player comes back in time."""
+    if match.rejoin_key is None:
+        # A client of the base protocol started it, and can't come back.
+        forget(match)
+    else:
+        loop = asyncio.get_running_loop()
+        FORSAKEN[match] = loop.call_later(GRACE_PERIOD, forget, match)
+        if len(FORSAKEN) > MAX_FORSAKEN:
+            forget(next(iter(FORSAKEN)))
+
+
+def forget(match):
+    """Forget a match, and close the connections of its spectators."""
+    if match in FORSAKEN:
+        FORSAKEN.pop(match).cancel()
+        del JOIN[match.rejoin_key]
     del JOIN[match.join_key], WATCH[match.watch_key]
-    JOIN.pop(match.rejoin_key, None)
-    spectators = list(match.connected)
-    match.connected.clear()
     event = {
         "type": "error",
         "message": "Both players have left, and the game is gone.",
     }
-    broadcast(spectators, json.dumps(event))
-    await asyncio.gather(*(spectator.close() for spectator in spectators))
+    send(match.spectators, event)
+    # Together, as closing takes a while where a client has frozen.
+    closing = (spectator.close() for spectator in match.spectators)
+    asyncio.gather(*closing, return_exceptions=True)
+    match.spectators.clear()
 
 
 async def receive(websocket):
-    """
-    Yield the events that a client sends.
-
-    Answer what needs no answer from the game: pings, and what is no event.
-
-    """
+    """Yield the events of a client, but for pings, which are answered."""
     async for message in websocket:
         try:
             event = parse(message)
-        except BadEvent as exc:
+        except Refused as exc:
             await error(websocket, str(exc))
             continue
         if event["type"] == "ping" and websocket.subprotocol:
@@ -269,63 +257,84 @@ async def receive(websocket):
             yield event
 
 
+def ask_rematch(match, player):
+    """Note that a player wants a rematch, or raise :exc:`Refused`."""
+    event = {"type": "rematch", "player": player}
+    if not match.game.over:
+        raise Refused("The game isn't over yet.")
+    if event in match.history:
+        raise Refused("You have asked for a rematch already.")
+    announce(match, event)
+
+    # If the other player has asked before, begin. Who moved second moves first.
+    if match.history[-2]["type"] == "rematch":
+        begin(match, PLAYER2 if match.game.first == PLAYER1 else PLAYER1)
+
+
 async def play(websocket, match, player):
     """Receive and process the events of a player."""
     async for event in receive(websocket):
         try:
-            if event["type"] == "play":
-                column = event.get("column")
-                row = match.game.play(player, column)
-                announce_move(match.connected, (player, column, row))
-                announce_end(match.connected, match.game)
-            elif event["type"] == "rematch" and websocket.subprotocol:
+            if event["type"] == "rematch" and websocket.subprotocol:
                 ask_rematch(match, player)
-            else:
-                raise BadEvent('A player sends "play"; in connect4.v2 also "rematch".')
-        except (BadEvent, IllegalMove) as exc:
+                continue
+            if event["type"] != "play":
+                raise Refused('A player sends "play"; in connect4.v2 also "rematch".')
+            # Play the move.
+            column = event.get("column")
+            row = match.game.play(player, column)
+        except (Refused, IllegalMove) as exc:
+            # Tell only the sender what was wrong.
             await error(websocket, str(exc))
+            continue
 
+        # Send the move to everybody.
+        event = {
+            "type": "play",
+            "player": player,
+            "column": column,
+            "row": row,
+        }
+        announce(match, event)
 
-def ask_rematch(match, player):
-    """Note that a player wants a rematch, and begin it when both do."""
-    if not match.game.over:
-        raise BadEvent("The game isn't over yet.")
-    if player in match.rematch:
-        raise BadEvent("You have asked for a rematch already.")
-    match.rematch.append(player)
-    announce_rematch(match.connected, player)
-    if len(match.rematch) == 2:
-        match.rematch.clear()
-        match.game = Connect4(PLAYER2 if match.game.first == PLAYER1 else PLAYER1)
-        announce_start(match.connected, match.game)
+        # If the game is over, send how it ended.
+        if match.game.winner is not None:
+            announce(match, {"type": "win", "player": match.game.winner})
+        elif match.game.drawn:
+            announce(match, {"type": "draw"})
 
 
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
+    # Create the match and the keys to it.
     match = Match()
     JOIN[match.join_key] = match, PLAYER2
     WATCH[match.watch_key] = match
     if websocket.subprotocol:
         match.rejoin_key = secrets.token_urlsafe(12)
         JOIN[match.rejoin_key] = match, PLAYER1
+    begin(match, PLAYER1)
 
-    announce_keys(websocket, match, PLAYER1)
+    # Send the keys to the first player, who hands them on to friends.
+    send_init(websocket, match, PLAYER1)
+
+    # Register the first player, and receive their moves until they leave.
     enter(websocket, match, PLAYER1)
     try:
         await play(websocket, match, PLAYER1)
     finally:
-        leave(websocket, match)
+        leave(websocket, match, PLAYER1)
 
 
 async def join(websocket, join_key):
     """Handle a connection from a player who takes a seat, or takes it again."""
-    # While a seat is probed anything may happen, to the match as well.
+    # Find the seat, and see that nobody sits there.
     while True:
         if join_key not in JOIN:
             await error(websocket, "Game not found.")
             return
         match, player = JOIN[join_key]
-        occupant = match.seated(player)
+        occupant = match.players.get(player)
         if occupant is None:
             break
         if await is_alive(occupant):
@@ -336,22 +345,25 @@ async def join(websocket, join_key):
         # Who has left meanwhile must not be seen to come.
         if websocket.state is not State.OPEN:
             return
-        # If the occupant has left by now, or was dropped for somebody else, look
-        # again: the seat may be taken, or the match forgotten.
-        if match.connected.pop(occupant, None):
+        # A probe gives up control: look everything up again afterwards, unless
+        # the seat is as it was.
+        if match.players.get(player) is occupant:
             break
 
+    # Send the keys, for which the base protocol has no event here.
     if websocket.subprotocol:
-        announce_keys(websocket, match, player)
+        send_init(websocket, match, player)
+
+    # Register the player, and receive their moves until they leave.
     enter(websocket, match, player)
     try:
         await play(websocket, match, player)
     finally:
-        leave(websocket, match)
+        leave(websocket, match, player)
 
 
 async def is_alive(websocket):
-    """Tell whether a connection answers a ping within ``PROBE_TIMEOUT``."""
+    """Return whether a connection answers a ping within ``PROBE_TIMEOUT``."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             await (await websocket.ping())
@@ -362,17 +374,19 @@ async def is_alive(websocket):
 
 async def watch(websocket, watch_key):
     """Handle a connection from a spectator: watch a match."""
+    # Find the match.
     if watch_key not in WATCH:
         await error(websocket, "Game not found.")
         return
     match = WATCH[watch_key]
 
+    # Register the spectator, who is sent each move until they leave.
     enter(websocket, match, None)
     try:
         async for _ in receive(websocket):
             await error(websocket, "You are watching; only players can play.")
     finally:
-        leave(websocket, match)
+        leave(websocket, match, None)
 
 
 async def handler(websocket):
@@ -386,34 +400,40 @@ async def handler(websocket):
             async with asyncio.timeout(INIT_TIMEOUT):
                 event = parse(await websocket.recv())
             if event["type"] != "init":
-                raise BadEvent('The first event is an "init" event.')
+                raise Refused('The first event is an "init" event.')
             keys = [event[name] for name in ("join", "watch") if name in event]
             if not all(isinstance(key, str) for key in keys):
-                raise BadEvent("A key is a string.")
-        except TimeoutError:
-            await error(websocket, 'The first event, "init", did not come in time.')
+                raise Refused("A key is a string.")
+        except (Refused, TimeoutError) as exc:
+            late = 'The first event, "init", did not come in time.'
+            await error(websocket, str(exc) or late)
             await websocket.close(1008)
-        except BadEvent as exc:
-            await error(websocket, str(exc))
-            await websocket.close(1008)
+            return
+
+        if "join" in event:
+            # A player takes a seat.
+            await join(websocket, event["join"])
+        elif "watch" in event:
+            # A spectator watches a match.
+            await watch(websocket, event["watch"])
         else:
-            if "join" in event:
-                await join(websocket, event["join"])
-            elif "watch" in event:
-                await watch(websocket, event["watch"])
-            else:
-                await start(websocket)
+            # The first player starts a match.
+            await start(websocket)
 
 
 class Connection(ServerConnection):
     """A connection whose client can neither hold up the others nor fill memory."""
 
+    # What the client was last told of who is here.
+    presence = None
+
     def connection_made(self, transport):
         """Read little at a time, so that many messages take many turns."""
-        # By default asyncio reads up to 256 KiB, and 40,000 pings are answered
-        # before anybody else is served. (Other event loops can't be told.)
+        # By default asyncio reads up to 256 KiB, and 10,000 pings are answered
+        # before anybody else is served. A browser's handshake takes one turn.
+        # (Other event loops can't be told.)
         with contextlib.suppress(AttributeError):
-            transport.max_size = 256
+            transport.max_size = 1024
         super().connection_made(transport)
 
     def pause_writing(self):
@@ -422,9 +442,14 @@ class Connection(ServerConnection):
         self.transport.abort()
 
 
-def select_subprotocol(_, offered):
-    """Choose the extension if it's offered; all others are welcome without it."""
-    return EXTENSION if EXTENSION in offered else None
+def refuse_surplus(connection, _):
+    """Drop a client that sends more than its request before the answer."""
+    # RFC 6455, section 4.1, forbids that. websockets (17.4) takes it for frames,
+    # ends the connection, and then fails to answer the request, with a traceback.
+    if connection.protocol.eof_sent:
+        connection.transport.abort()
+        return connection.wait_closed()
+    return None
 
 
 def serve_games(host, port):
@@ -434,7 +459,11 @@ def serve_games(host, port):
         host,
         port,
         create_connection=Connection,
-        select_subprotocol=select_subprotocol,
+        process_request=refuse_surplus,
+        # Subprotocols that the server doesn't know are no reason to refuse.
+        select_subprotocol=lambda _, offered: (
+            EXTENSION if EXTENSION in offered else None
+        ),
         # Messages are 60 bytes long. Compressing them costs more than it saves.
         compression=None,
         max_size=1024,
@@ -461,28 +490,29 @@ FILES = {
     "/favicon.svg": ("favicon.svg", "image/svg+xml"),
 }
 
-
-def content_security_policy(request):
-    """
-    Return what the page may load: its own files, and connect to its WebSocket.
-
-    That is ``'self'`` behind a proxy, and else the port after the page's. An
-    IPv6 address has no place in a policy (CSP Level 3, section 2.3.1).
-
-    """
-    sources = "'self'"
-    # There should be one Host, but there may be none or many.
-    for host in request.headers.get_all("Host")[:1]:
-        name_and_port = r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
-        if found := re.fullmatch(name_and_port, host, re.IGNORECASE):
-            name, port = found.groups(default="80")
-            name = "*" if name.startswith("[") else name
-            sources += f" ws://{name}:{int(port) + 1}"
-    return (
+# The page loads nothing but its own files, and so may connect to any WebSocket:
+# its own is on another port, and in a policy "'self'" doesn't include that.
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src {sources}; "
+        "connect-src 'self' ws: wss:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class PageConnection(ServerConnection):
+    """A connection that is given an answer to whatever it requests."""
+
+    def send_data(self):
+        """Say what is wrong where websockets (17.4) would hang up in silence."""
+        if self.request is None and self.protocol.writes == [SEND_EOF]:
+            text = "This isn't a valid request, or it has a body.\n"
+            self.protocol.writes.insert(0, self.respond(400, text).serialize())
+        super().send_data()
 
 
 def serve_page(host, port):
@@ -507,16 +537,19 @@ def serve_page(host, port):
             # Setting a header adds it to those of the same name.
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = content_type
-        response.headers["Cache-Control"] = "no-cache"
-        response.headers["Content-Security-Policy"] = content_security_policy(request)
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.update(HEADERS)
         if request.method == "HEAD":
             response.body = b""
-        return response
+        return refuse_surplus(connection, request) or response
 
     return serve(
-        handler, host, port, process_request=respond, close_timeout=1, logger=LOGGER
+        handler,
+        host,
+        port,
+        create_connection=PageConnection,
+        process_request=respond,
+        close_timeout=1,
+        logger=LOGGER,
     )
 
 
@@ -535,56 +568,40 @@ def find_address(server):
     if not ipaddress.ip_address(address).is_unspecified:
         return address
     # Connecting a UDP socket sends nothing, but chooses the interface. These
-    # are addresses for documentation (RFC 5737, RFC 3849), far away for all.
+    # addresses are reserved for documentation (RFC 5737, RFC 3849), so never on
+    # this network.
     ipv4 = socket.AF_INET, ("198.51.100.1", 9)
     ipv6 = socket.AF_INET6, ("2001:db8::1", 9)
-    for family, far_away in (ipv4, ipv6):
+    for family, elsewhere in (ipv4, ipv6):
         with contextlib.suppress(OSError):
             with socket.socket(family, socket.SOCK_DGRAM) as udp:
-                udp.connect(far_away)
+                udp.connect(elsewhere)
                 return udp.getsockname()[0]
     return None
-
-
-def all_interfaces():
-    """Return the addresses that stand for all interfaces: of IPv4, maybe of IPv6."""
-    with contextlib.suppress(OSError):
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
-            udp.bind(("::", 0))
-        return ["0.0.0.0", "::"]
-    return ["0.0.0.0"]
 
 
 def parse_arguments():
     """Return the ``port`` and ``bind`` of the command line, or exit with a message."""
 
     def port(text):
-        number = int(text)
-        if not 1 <= number <= 65534:
+        if not 1 <= int(text) <= 65534:
             raise ValueError
-        return number
+        return int(text)
 
     parser = argparse.ArgumentParser(description="Play Connect Four on this network.")
-    parser.add_argument(
-        "port",
-        nargs="?",
-        type=port,
-        default=8000,
-        help="port of the page, 1 to 65534; WebSockets are on the next (default: 8000)",
+    about_port = (
+        "port of the page, 1 to 65534; WebSockets are on the next (default: 8000)"
     )
-    parser.add_argument(
-        "-b",
-        "--bind",
-        metavar="ADDRESS",
-        help="address to listen on (default: all interfaces)",
-    )
+    parser.add_argument("port", nargs="?", type=port, default=8000, help=about_port)
+    about_bind = "address to listen on (default: all interfaces)"
+    parser.add_argument("-b", "--bind", metavar="ADDRESS", help=about_bind)
     return parser.parse_args()
 
 
-@functools.cache
-def warn_once(message):
-    """Log a warning, unless it was logged before."""
-    LOGGER.warning(message)
+@functools.lru_cache(maxsize=1)
+def warn_of_waiting(minute):
+    """Log that clients have to wait, unless that was logged in this minute."""
+    LOGGER.warning("Too many connections: some have to wait. See ulimit -n.")
 
 
 def handle_exception(loop, context):
@@ -592,7 +609,7 @@ def handle_exception(loop, context):
     exc = context.get("exception")
     if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
         # asyncio says so for each client that it cannot accept, and tries again.
-        warn_once("Too many connections: some have to wait. See ulimit -n.")
+        warn_of_waiting(loop.time() // 60)
     else:
         loop.default_exception_handler(context)
 
@@ -600,8 +617,7 @@ def handle_exception(loop, context):
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
-    host = arguments.bind or all_interfaces()
-    port = arguments.port
+    host, port = arguments.bind, arguments.port  # no host: all interfaces
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(handle_exception)
     # A warning for what is written to a connection that was just lost is noise.
@@ -610,18 +626,19 @@ async def main():
     stop = asyncio.Event()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop.set))
 
-    servers = _, games = serve_page(host, port), serve_games(host, port + 1)
-    for number, server in enumerate(servers, start=port):
+    # The page takes its own port plus one for the games' (see main.js).
+    page, games = serve_page(host, port), serve_games(host, port + 1)
+    for server, server_port in ((page, port), (games, port + 1)):
         try:
             await server
         except (socket.gaierror, UnicodeError):
             sys.exit(f"{host} is not an address of this machine.")
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:
-                sys.exit(f"Port {number} is taken. Try another one: app.py PORT")
-            sys.exit(f"Cannot listen on port {number}: {exc.strerror or exc}.")
+                sys.exit(f"Port {server_port} is taken. Try another one: app.py PORT")
+            sys.exit(f"Cannot listen on port {server_port}: {exc.strerror or exc}.")
 
-    address = find_address(games) or arguments.bind or "localhost"
+    address = find_address(games) or host or "localhost"
     if ":" in address:
         address = f"[{address}]"
     print(f"Play at http://{address}:{port}/ (Ctrl-C stops)", flush=True)
@@ -629,10 +646,10 @@ async def main():
     try:
         await stop.wait()
     finally:
-        for server in servers:
-            server.close()
+        page.close()
+        games.close()
         # Whoever doesn't close in time is cut off when the event loop ends.
-        closed = [asyncio.create_task(server.wait_closed()) for server in servers]
+        closed = [loop.create_task(server.wait_closed()) for server in (page, games)]
         await asyncio.wait(closed, timeout=1.5)
 
 
