@@ -13,7 +13,7 @@ export const ROWS = 6;
 //   div.board[role=toolbar]
 //     button.column[data-column=0]     click, Enter, Space, ↓ or 1 to 7
 //       span.cell.empty                row 0, at the bottom
-//       span.cell.red.last             row 1, where the last checker landed
+//       span.cell.red.last.falling     row 1, where the last checker landed
 //       …
 //     button.column[data-column=1]
 //       …
@@ -61,8 +61,8 @@ export function playMove(board, player, column, row) {
   nameColumn(columnElement);
 }
 
-// Draw the board, whatever it showed before. Cells that show the right checker
-// are left alone, so that it doesn't fall again.
+// Draw the board, whatever it showed before. If one checker is new, it falls. If
+// several are, they are the past, and stand there.
 //
 //   moves      the checkers, as [{ player, column, row }] in the order of play
 //   line       cells to highlight, as [{ column, row }]
@@ -70,6 +70,7 @@ export function playMove(board, player, column, row) {
 //   player     whose checker to show above a playable column, or null
 export function renderBoard(board, { moves, line, playable, player }) {
   const last = moves.at(-1);
+  const newCells = [];
   for (const columnElement of board.querySelectorAll(".column")) {
     const column = Number(columnElement.dataset.column);
     columnElement.querySelectorAll(".cell").forEach((cellElement, row) => {
@@ -81,12 +82,17 @@ export function renderBoard(board, { moves, line, playable, player }) {
       }
       if (move !== undefined && cellElement.classList.contains("empty")) {
         playMove(board, move.player, column, row);
+        newCells.push(cellElement);
       }
       cellElement.classList.toggle("last", here(last));
       cellElement.classList.toggle("line", line.some(here));
     });
     columnElement.setAttribute("aria-disabled", !playable.includes(column));
     nameColumn(columnElement);
+  }
+  for (const cellElement of newCells) {
+    board.querySelector(".falling")?.classList.remove("falling");
+    cellElement.classList.toggle("falling", newCells.length === 1);
   }
   board.dataset.player = player ?? "";
 }
@@ -106,9 +112,10 @@ function nameColumn(columnElement) {
 
 // Make a column the one that Tab reaches.
 function setTabStop(board, column) {
-  board.querySelectorAll(".column").forEach((columnElement, number) => {
-    columnElement.tabIndex = number === column ? 0 : -1;
-  });
+  for (const columnElement of board.querySelectorAll(".column")) {
+    const isTabStop = Number(columnElement.dataset.column) === column;
+    columnElement.tabIndex = isTabStop ? 0 : -1;
+  }
 }
 
 // Move between columns, or click one: a key is as good as a pointer.

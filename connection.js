@@ -1,44 +1,50 @@
 // A connection to the server that mends itself. It knows nothing of the game.
 
-// All times are in milliseconds. Silence is noticed after PING_INTERVAL +
-// PONG_TIMEOUT. After a failure the next attempt waits for about DELAY, and
-// then for twice as long each time, up to MAX_DELAY.
+// All times are in milliseconds. A connection that is cut off is noticed after
+// PING_INTERVAL + PONG_TIMEOUT. After a failure the next attempt waits for about
+// DELAY, and may take OPEN_TIMEOUT; both double with each failure, up to a limit.
+// An attempt is stale after STALE_TIME if there is a reason to try again.
 const PING_INTERVAL = 3000;
 const PONG_TIMEOUT = 3000;
-const OPEN_TIMEOUT = 4000;
 const DELAY = 500;
 const MAX_DELAY = 3000;
+const OPEN_TIMEOUT = 4000;
+const MAX_OPEN_TIMEOUT = 32000;
 
-// Connect to a WebSocket server, again and again until the server says that
-// there is no point in it, by closing with 1000, 1008 or 1009.
+const STALE_TIME = 1000;
+
+// The server closes with these codes (RFC 6455, section 7.4.1) when it has said
+// in an event why there is no game here, when it stops, and when a key is so long
+// that there can't be a game.
+const NORMAL_CLOSURE = 1000;
+const GOING_AWAY = 1001;
+const MESSAGE_TOO_BIG = 1009;
+
+// Connect to a WebSocket server, again and again until it closes for good.
 //
 //   url, subprotocol      as for WebSocket()
-//   introduce()           returns the first event to send on each connection
+//   getInit()             returns the first event to send on each connection
 //   handleEvent(event)    gets each event from the server
-//   handleStatus(status)  gets the status when it changes from "connecting": to
+//   handleState(state)    gets the state when it changes from "connecting": to
 //                         "open", "reconnecting" (the network is gone),
 //                         "stopped" (the server is) or "closed" (for good)
 //
-// Return a function that sends an event. It does nothing unless the status is
+// Return a function that sends an event. It does nothing unless the state is
 // "open": nothing is kept to be sent later, when it might be out of date.
-export function connect({
-  url,
-  subprotocol,
-  introduce,
-  handleEvent,
-  handleStatus,
-}) {
+export function connect({ url, subprotocol, getInit, handleEvent, handleState }) {
   let websocket = null; // null while waiting for the next attempt
-  let status = "connecting";
+  let state = "connecting";
   let failures = 0;
-  let retry, pinging, silence; // timers
+  let attemptTime = 0; // when the last attempt began
+  let retryTimer, pingTimer, deadlineTimer;
 
   function open() {
-    clearTimeout(retry);
+    clearTimeout(retryTimer);
     const attempt = new WebSocket(url, subprotocol);
     websocket = attempt;
+    attemptTime = Date.now();
     // Left alone, a browser waits for minutes.
-    expectMessage(OPEN_TIMEOUT);
+    setDeadline(openTimeout());
     // An attempt that was given up may still come to something. Ignore it.
     const listen = (type, handle) =>
       attempt.addEventListener(type, (event) => {
@@ -51,18 +57,26 @@ export function connect({
     listen("close", handleClose);
   }
 
+  // A link may be so slow that the first attempts can't succeed.
+  function openTimeout() {
+    return Math.min(OPEN_TIMEOUT * 2 ** failures, MAX_OPEN_TIMEOUT);
+  }
+
   function handleOpen() {
-    expectMessage(OPEN_TIMEOUT);
-    websocket.send(JSON.stringify(introduce()));
+    setDeadline(openTimeout());
+    websocket.send(JSON.stringify(getInit()));
   }
 
   function handleMessage({ data }) {
-    clearTimeout(silence);
-    clearTimeout(pinging);
-    pinging = setTimeout(ping, PING_INTERVAL);
-    failures = 0;
-    setStatus("open");
+    clearTimeout(deadlineTimer);
+    clearTimeout(pingTimer);
+    pingTimer = setTimeout(ping, PING_INTERVAL);
+    setState("open");
     const event = JSON.parse(data);
+    // An error may be all that comes before the server closes.
+    if (event.type !== "error") {
+      failures = 0;
+    }
     if (event.type !== "pong") {
       handleEvent(event);
     }
@@ -70,28 +84,30 @@ export function connect({
 
   function handleClose({ code }) {
     websocket = null;
-    clearTimeout(silence);
-    clearTimeout(pinging);
-    if ([1000, 1008, 1009].includes(code)) {
-      setStatus("closed");
+    clearTimeout(deadlineTimer);
+    clearTimeout(pingTimer);
+    if (code === NORMAL_CLOSURE || code === MESSAGE_TOO_BIG) {
+      setState("closed");
       return;
     }
-    setStatus(code === 1001 || status === "stopped" ? "stopped" : "reconnecting");
+    const isStopped = code === GOING_AWAY || state === "stopped";
+    setState(isStopped ? "stopped" : "reconnecting");
     // Vary the delay: when a server comes back, not all should come at once.
     const delay = Math.min(DELAY * 2 ** failures, MAX_DELAY);
-    retry = setTimeout(open, delay * (0.5 + Math.random() / 2));
+    retryTimer = setTimeout(open, delay * (0.5 + Math.random() / 2));
     failures += 1;
   }
 
   function ping() {
-    clearTimeout(pinging);
+    clearTimeout(pingTimer);
     websocket.send(JSON.stringify({ type: "ping" }));
-    expectMessage(PONG_TIMEOUT);
+    setDeadline(PONG_TIMEOUT);
   }
 
-  function expectMessage(timeout) {
-    clearTimeout(silence);
-    silence = setTimeout(() => {
+  // Give up the connection unless a message comes in time.
+  function setDeadline(timeout) {
+    clearTimeout(deadlineTimer);
+    deadlineTimer = setTimeout(() => {
       // The browser itself would notice much later that it's cut off: 1006.
       const dead = websocket;
       handleClose({ code: 1006 });
@@ -99,27 +115,34 @@ export function connect({
     }, timeout);
   }
 
-  // The network may be back, or the device awake: find out, now.
+  // The network may be back, or the device awake: find out, now. Several events
+  // may tell of the same thing, and one attempt at a time is enough.
   function check() {
-    if (status === "open") {
+    if (state === "open") {
       ping();
-    } else if (status === "reconnecting" || status === "stopped") {
-      // An attempt from before may wait for an answer that never comes.
+    } else if (state !== "closed" && (websocket === null || isStale())) {
       const old = websocket;
       open();
       old?.close();
     }
   }
 
-  function setStatus(newStatus) {
-    if (status !== newStatus) {
-      status = newStatus;
-      handleStatus(status);
+  // Return whether an attempt from before may wait for an answer that never comes.
+  // Once it has sent its first event, the server may have started a game for it.
+  function isStale() {
+    const isOld = Date.now() - attemptTime > STALE_TIME;
+    return isOld && websocket.readyState === WebSocket.CONNECTING;
+  }
+
+  function setState(newState) {
+    if (state !== newState) {
+      state = newState;
+      handleState(state);
     }
   }
 
   function send(event) {
-    if (status === "open") {
+    if (state === "open") {
       websocket.send(JSON.stringify(event));
     }
   }

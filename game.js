@@ -3,9 +3,12 @@
 
 import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./connect4.js";
 
+// The server says by this sentence that a game is gone for good (see app.py).
+const GAME_NOT_FOUND = "Game not found.";
+
 // The state of a page that has not heard from the server yet.
-export const NEW_GAME = {
-  status: "connecting", // of the connection: see connection.js
+export const INITIAL_STATE = {
+  connection: "connecting", // see connection.js; "open" when all below is known
   player: null, // who plays here: "red", "yellow", or null for a spectator
   keys: null, // { join, watch, host } from the server, for a player
   first: PLAYER1, // who moves first
@@ -14,150 +17,163 @@ export const NEW_GAME = {
   drawn: false,
   rematch: [], // the players who asked for one
   players: [], // those who are here
-  met: [], // those who have ever been here
+  everHere: [], // those who have been here at any time
   spectators: 0,
-  upToDate: false, // whether the server has told all that happened before
-  sent: false, // whether an event was sent that the server has not answered
+  isPending: false, // whether the server has yet to answer a move or a request
   news: "", // what happened last, in a sentence
   note: "", // what went wrong, or right, apart from the game
+  error: null, // { message, watch }: the last error on this connection
   problem: null, // { message, watch }: why there is no game here
+  past: null, // the state as far as a new connection has told it
 };
 
 // Return the state after an event from the server.
-export function update(game, event) {
+export function update(state, event) {
+  if (state.past === null) {
+    return apply(state, event);
+  }
+  // A new connection begins with all that has happened, and "presence" is the end
+  // of it. Until then the page shows what it has shown before.
+  const past = apply(state.past, event);
+  const isComplete = event.type === "presence";
+  return isComplete
+    ? { ...past, connection: "open" }
+    : { ...state, error: past.error, past };
+}
+
+// Return the state after a change of the connection's state.
+export function updateConnection(state, connection) {
+  const cleared = { ...state, isPending: false, note: "", problem: null, past: null };
+  switch (connection) {
+    case "open":
+      return { ...cleared, error: null, past: { ...cleared, error: null } };
+    case "closed":
+      // An error has told why. When the server closes otherwise, a new
+      // connection may do better.
+      return { ...cleared, connection, problem: state.error ?? { message: "" } };
+    default:
+      return { ...cleared, connection };
+  }
+}
+
+function apply(state, event) {
+  const isNews = state.connection === "open";
   switch (event.type) {
     case "init": {
       const { player, join, watch, host } = event;
-      return { ...game, player, keys: { join, watch, host } };
+      return { ...state, player, keys: { join, watch, host } };
     }
     case "start":
       return {
-        ...game,
+        ...state,
         first: event.player,
         moves: [],
         winner: null,
         drawn: false,
         rematch: [],
-        sent: false,
-        news: game.upToDate ? "A new game begins." : "",
+        isPending: false,
+        news: isNews ? "A new game begins." : "",
         note: "",
       };
     case "play": {
       const { player, column, row } = event;
-      const moves = [...game.moves, { player, column, row }];
-      // The server is about to say how the game ended. Until it does, nobody
-      // must be told that it's their turn.
+      const moves = [...state.moves, { player, column, row }];
+      // The "win" or "draw" that follows changes nothing: before it comes, too,
+      // nobody must be told that it's their turn.
       const isWon = winningLine({ moves }).length > 0;
       return {
-        ...game,
+        ...state,
         moves,
         winner: isWon ? player : null,
         drawn: !isWon && moves.length === COLUMNS * ROWS,
-        sent: false,
-        news: `${subject(game, player)} played column ${column + 1}.`,
+        isPending: false,
+        news: `${subject(state, player)} played column ${column + 1}.`,
         note: "",
       };
     }
-    case "win":
-      return { ...game, winner: event.player };
-    case "draw":
-      return { ...game, drawn: true };
     case "rematch": {
-      const rematch = [...game.rematch, event.player];
-      const sent = game.sent && event.player !== game.player;
-      return { ...game, rematch, sent };
+      const rematch = [...state.rematch, event.player];
+      const isPending = state.isPending && event.player !== state.player;
+      return { ...state, rematch, isPending };
     }
     case "presence": {
       const { players, spectators } = event;
-      const newcomer = players.find((player) => !game.players.includes(player));
-      const hasLeft = game.players.some((player) => !players.includes(player));
-      let { news } = game;
-      if (game.upToDate && newcomer) {
-        const came = hasMet(game, newcomer) ? "is back" : "has joined";
+      const newcomer = players.find((player) => !state.players.includes(player));
+      const hasLeft = state.players.some((player) => !players.includes(player));
+      let { news } = state;
+      if (isNews && newcomer) {
+        const came = wasHere(state, newcomer) ? "is back" : "has joined";
         news = `${capitalize(newcomer)} ${came}.`;
-      } else if (game.upToDate && hasLeft) {
+      } else if (isNews && hasLeft) {
         news = ""; // It's no news any more that they came.
       }
-      const met = [...new Set([...game.met, ...players])];
-      return { ...game, players, spectators, met, news, upToDate: true };
+      const everHere = [...new Set([...state.everHere, ...players])];
+      return { ...state, players, spectators, everHere, news };
     }
     case "error": {
-      // Before the game has begun here, an error means that it never will.
       const { message, watch } = event;
-      return game.upToDate
-        ? { ...game, sent: false, note: message }
-        : { ...game, problem: { message, watch } };
+      const error = { message, watch };
+      return { ...state, isPending: false, note: message, error };
     }
     default:
-      return game;
+      return state;
   }
 }
 
-// Return the state after a change of the connection's status. Each connection
-// begins with everything that the server has to tell, from "start" on.
-export function updateStatus(game, status) {
-  // When the server closes for good, an error has told why. When it doesn't, a
-  // new connection may do better.
-  const problem =
-    status === "closed" ? (game.problem ?? { message: game.note }) : null;
-  return {
-    ...game,
-    status,
-    upToDate: false,
-    sent: false,
-    note: "",
-    problem,
-  };
-}
-
-export function isOver(game) {
-  return game.winner !== null || game.drawn;
+export function isOver(state) {
+  return state.winner !== null || state.drawn;
 }
 
 // Return whose turn it is.
-export function turn(game) {
-  return game.moves.length % 2 === 0 ? game.first : opponent(game.first);
+export function turn(state) {
+  return state.moves.length % 2 === 0 ? state.first : opponent(state.first);
 }
 
-// Tell whether the page shows a game as it is now.
-export function isLive(game) {
-  return game.problem === null && game.upToDate;
+// Return whether the page shows a game as it is now.
+export function isCurrent(state) {
+  return state.connection === "open" && state.problem === null;
 }
 
-// Tell whether the server would accept a move of ours now.
-export function canPlay(game) {
+// Return whether there is no such game any more, so that its key is of no use.
+export function isGone(state) {
+  return state.problem?.message === GAME_NOT_FOUND;
+}
+
+// Return whether the server would accept a move of ours now.
+export function canPlay(state) {
   return (
-    isLive(game) && !game.sent && !isOver(game) && turn(game) === game.player
+    isCurrent(state) && !state.isPending && !isOver(state) && turn(state) === state.player
   );
 }
 
 // Return the columns in which we can play now.
-export function playableColumns(game) {
+export function playableColumns(state) {
   const height = (column) =>
-    game.moves.filter((move) => move.column === column).length;
+    state.moves.filter((move) => move.column === column).length;
   const columns = Array.from({ length: COLUMNS }, (_, column) => column);
-  return canPlay(game)
+  return canPlay(state)
     ? columns.filter((column) => height(column) < ROWS)
     : [];
 }
 
-// Tell whether we may ask for a rematch, and have not done so.
-export function canAskRematch(game) {
-  const { player, rematch, sent } = game;
-  return (
-    isLive(game) &&
-    isOver(game) &&
-    !sent &&
-    player !== null &&
-    !rematch.includes(player)
-  );
+// Return whether we may ask for a rematch, now or when the connection is back.
+export function canAskRematch(state) {
+  const { player, rematch, isPending } = state;
+  const isOurs = player !== null && !rematch.includes(player);
+  return isOver(state) && isOurs && !isPending && canReturn(state);
+}
+
+// Return whether the page shows a game that isn't lost: if the connection is, it
+// will be back in a moment.
+export function canReturn(state) {
+  return state.problem === null && state.connection !== "stopped";
 }
 
 // Return the cells of the four or more in line with the last move, or none.
-export function winningLine(game) {
-  const last = game.moves.at(-1);
+export function winningLine(state) {
+  const last = state.moves.at(-1);
   const moveAt = (column, row) =>
-    game.moves.find((move) => move.column === column && move.row === row);
+    state.moves.find((move) => move.column === column && move.row === row);
   const cells = [];
   for (const [right, up] of [[1, 0], [0, 1], [1, 1], [1, -1]]) {
     const arms = [-1, 1].map((way) => {
@@ -182,59 +198,58 @@ export function winningLine(game) {
 // you are, what happened, whose turn it is or how the game ended, who is away or
 // wants a rematch, and what else there is to say. A screen reader says those that
 // change.
-export function sentences(game) {
-  const { player, status, problem, note } = game;
+export function sentences(state) {
+  const { player, connection, problem, note } = state;
   const groups = { you: "", news: "", turn: "", more: "", note: "" };
   if (problem !== null) {
-    return { ...groups, news: tellProblem(problem) };
+    return { ...groups, news: describeProblem(problem) };
   }
-  const you = player === null ? "You are watching." : `You are ${player}.`;
-  if (status === "stopped") {
+  if (connection === "stopped") {
     const news = "The server has stopped, and this game is gone.";
     return { ...groups, news, more: "Waiting for the server…" };
   }
-  if (status === "reconnecting") {
+  if (connection === "reconnecting") {
     return { ...groups, news: "The connection is lost. Reconnecting…" };
   }
-  if (!game.upToDate) {
+  if (connection !== "open") {
     return { ...groups, news: "Connecting…" };
   }
   return {
-    you,
-    news: game.news,
-    turn: tellTurnOrEnd(game),
-    more: [tellAbsence(game), tellRematch(game)].filter(Boolean).join(" "),
+    you: player === null ? "You are watching." : `You are ${player}.`,
+    news: state.news,
+    turn: describeTurn(state),
+    more: [describeAbsence(state), describeRematch(state)].filter(Boolean).join(" "),
     note,
   };
 }
 
-// Return the state of the page in one word, to style it. A page is in one only.
-export function nameState(game) {
-  const { problem, upToDate, status, player, winner } = game;
+// Return in one word what there is to see, for the style sheet.
+export function phase(state) {
+  const { connection, problem, player, winner } = state;
   if (problem !== null) {
     return problem.watch === undefined ? "gone" : "taken";
   }
-  if (!upToDate) {
-    return status === "open" ? "connecting" : status;
+  if (connection !== "open") {
+    return connection;
   }
-  if (isOver(game)) {
+  if (isOver(state)) {
     const outcome = winner === player ? "won" : "lost";
-    return game.drawn ? "drawn" : player === null ? "over" : outcome;
+    return state.drawn ? "drawn" : player === null ? "over" : outcome;
   }
   if (player === null) {
     return "watching";
   }
-  if (!game.players.includes(opponent(player))) {
-    return hasMet(game, opponent(player)) ? "away" : "waiting";
+  if (!state.players.includes(opponent(player))) {
+    return wasHere(state, opponent(player)) ? "away" : "waiting";
   }
-  return turn(game) === player ? "ours" : "theirs";
+  return turn(state) === player ? "ours" : "theirs";
 }
 
 // Return how many look on, in a sentence, or "".
-export function tellSpectators(game) {
-  const { player, spectators } = game;
+export function describeSpectators(state) {
+  const { player, spectators } = state;
   const others = player === null ? spectators - 1 : spectators;
-  if (!isLive(game) || others === 0) {
+  if (!isCurrent(state) || others === 0) {
     return "";
   }
   if (player === null) {
@@ -244,57 +259,57 @@ export function tellSpectators(game) {
 }
 
 // Return the title of the page, which one sees when it is in the background.
-export function title(game) {
+export function title(state) {
   const name = "Connect Four";
-  if (!isLive(game)) {
+  if (!isCurrent(state)) {
     return name;
   }
-  const isOurs = turn(game) === game.player;
-  return isOurs || isOver(game)
-    ? `${tellTurnOrEnd(game).replace(/[.!]$/, "")} – ${name}`
+  const isOurs = turn(state) === state.player;
+  return isOurs || isOver(state)
+    ? `${describeTurn(state).replace(/[.!]$/, "")} – ${name}`
     : name;
 }
 
-function tellProblem({ message, watch }) {
+function describeProblem({ message, watch }) {
   if (watch !== undefined) {
     return "Both seats are taken, perhaps by you in another tab. You can watch.";
   }
-  return message === "Game not found." || message === ""
+  return message === GAME_NOT_FOUND || message === ""
     ? "This game is gone. You can start a new one."
     : `${message} You can start a new one.`;
 }
 
-function tellAbsence(game) {
+function describeAbsence(state) {
   const absent = [PLAYER1, PLAYER2].filter(
-    (player) => !game.players.includes(player),
+    (player) => !state.players.includes(player),
   );
   return absent
     .map((player) =>
-      hasMet(game, player)
+      wasHere(state, player)
         ? `${capitalize(player)} has left and may come back.`
         : `Waiting for ${player} to join.`,
     )
     .join(" ");
 }
 
-function tellTurnOrEnd(game) {
-  if (game.drawn) {
+function describeTurn(state) {
+  if (state.drawn) {
     return "It's a draw.";
   }
-  if (game.winner !== null) {
-    const wins = game.winner === game.player ? "win!" : "wins!";
-    return `${subject(game, game.winner)} ${wins}`;
+  if (state.winner !== null) {
+    const wins = state.winner === state.player ? "win!" : "wins!";
+    return `${subject(state, state.winner)} ${wins}`;
   }
-  if (turn(game) === game.player) {
+  if (turn(state) === state.player) {
     return "Your turn.";
   }
   // There is no point in saying that it's the turn of somebody who isn't here.
-  return game.players.includes(turn(game))
-    ? `${capitalize(turn(game))}'s turn.`
+  return state.players.includes(turn(state))
+    ? `${capitalize(turn(state))}'s turn.`
     : "";
 }
 
-function tellRematch({ player, rematch }) {
+function describeRematch({ player, rematch }) {
   // When both want one, it begins at once.
   if (rematch.length !== 1) {
     return "";
@@ -304,19 +319,19 @@ function tellRematch({ player, rematch }) {
     : `${capitalize(rematch[0])} wants a rematch.`;
 }
 
-// Tell whether a player has ever been here. After a reload, moves are the proof.
-export function hasMet(game, player) {
-  const moved = game.moves.some((move) => move.player === player);
+// Return whether a player has ever been here. After a reload, moves are the proof.
+export function wasHere(state, player) {
+  const moved = state.moves.some((move) => move.player === player);
   // Red has started the game.
-  return player === PLAYER1 || moved || game.met.includes(player);
+  return player === PLAYER1 || moved || state.everHere.includes(player);
 }
 
 function opponent(player) {
   return player === PLAYER1 ? PLAYER2 : PLAYER1;
 }
 
-function subject(game, player) {
-  return player === game.player ? "You" : capitalize(player);
+function subject(state, player) {
+  return player === state.player ? "You" : capitalize(player);
 }
 
 function capitalize(word) {

@@ -1,30 +1,32 @@
 // The page: it joins the board, the game and the connection. What it shows is a
-// function of the game alone, and is drawn again after each event.
+// function of the state alone, and is drawn again after each event.
 
 import { PLAYER1, PLAYER2, createBoard, renderBoard } from "./connect4.js";
 import { connect } from "./connection.js";
 import {
-  NEW_GAME,
+  INITIAL_STATE,
   canAskRematch,
   canPlay,
-  hasMet,
-  isLive,
+  canReturn,
+  describeSpectators,
+  isCurrent,
+  isGone,
   isOver,
-  nameState,
+  phase,
   playableColumns,
   sentences,
-  tellSpectators,
   title,
   turn,
   update,
-  updateStatus,
+  updateConnection,
+  wasHere,
   winningLine,
 } from "./game.js";
 
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
 
-let game = NEW_GAME;
+let state = INITIAL_STATE;
 
 window.addEventListener("DOMContentLoaded", () => {
   createBoard(document.querySelector(".board"));
@@ -32,17 +34,19 @@ window.addEventListener("DOMContentLoaded", () => {
   const send = connect({
     url: getWebSocketServer(),
     subprotocol: "connect4.v2",
-    introduce: initEvent,
-    handleEvent: receiveEvent,
-    handleStatus: (status) => change(updateStatus(game, status)),
+    getInit,
+    handleEvent,
+    handleState: handleConnection,
   });
   sendMoves(send);
   sendRematch(send);
   offerLinks();
+  offerNewGame();
 });
 
-// Return the address of the WebSocket server: the port after the page's, or
-// behind a proxy that adds TLS, where there is only one port, the page's own.
+// Return the address of the WebSocket server: the port after the page's (see
+// main() in app.py), or behind a proxy that adds TLS, where there is only one
+// port, the page's own.
 function getWebSocketServer() {
   const { protocol, hostname, port, host } = window.location;
   return protocol === "https:"
@@ -51,7 +55,7 @@ function getWebSocketServer() {
 }
 
 // Return the "init" event, according to who is connecting.
-function initEvent() {
+function getInit() {
   const params = new URLSearchParams(window.location.search);
   const event = { type: "init" };
   if (params.has("join")) {
@@ -69,18 +73,22 @@ function initEvent() {
   return event;
 }
 
-function receiveEvent(event) {
+function handleEvent(event) {
   if (event.type === "init" && event.player === PLAYER1) {
     rememberSeat(event.rejoin);
   }
-  change(update(game, event));
-  if (nameState(game) === "gone") {
-    forgetSeat();
+  change(update(state, event));
+}
+
+function handleConnection(connection) {
+  change(updateConnection(state, connection));
+  if (isGone(state)) {
+    forgetSeat(getInit().join);
   }
 }
 
-function change(newGame) {
-  game = newGame;
+function change(newState) {
+  state = newState;
   render();
 }
 
@@ -100,11 +108,13 @@ function recallSeat() {
   return history.state?.rejoin ?? stored ?? null;
 }
 
-function forgetSeat() {
-  // With a key in the address it's another game that is gone, not the tab's.
-  if (initEvent().join === recallSeat()) {
-    tabStorage()?.removeItem("rejoin");
+// The tab may remember another seat than the one whose key is of no use.
+function forgetSeat(key) {
+  if (history.state?.rejoin === key) {
     history.replaceState(null, "");
+  }
+  if (tabStorage()?.getItem("rejoin") === key) {
+    tabStorage().removeItem("rejoin");
   }
 }
 
@@ -121,42 +131,37 @@ function sendMoves(send) {
   const board = document.querySelector(".board");
   board.addEventListener("click", ({ target }) => {
     const column = Number(target.dataset.column);
-    if (playableColumns(game).includes(column)) {
+    if (playableColumns(state).includes(column)) {
       send({ type: "play", column });
       // Nothing is shown before the server says so; but one click is one move.
-      change({ ...game, sent: true });
+      change({ ...state, isPending: true });
     }
   });
 }
 
 function sendRematch(send) {
   document.querySelector(".rematch").addEventListener("click", () => {
-    if (canAskRematch(game)) {
+    if (canAskRematch(state) && isCurrent(state)) {
       send({ type: "rematch" });
-      change({ ...game, sent: true });
+      change({ ...state, isPending: true });
     }
   });
 }
 
-// Make the buttons beside the links copy and share them.
+// Make the links, and the buttons beside them, copy and share the address.
 function offerLinks() {
   for (const invitation of document.querySelectorAll(".invitation")) {
     const link = invitation.querySelector("a");
     const copy = invitation.querySelector(".copy");
     const share = invitation.querySelector(".share");
-    copy.addEventListener("click", async () => {
-      const copied = await copyLink(link);
-      const note = copied
-        ? "The link is copied."
-        : "The link is selected. Copy it with your keyboard or menu.";
-      change({ ...game, note });
-      copy.textContent = copied ? "Copied" : "Copy";
-      setTimeout(() => {
-        copy.textContent = "Copy";
-        if (game.note === note) {
-          change({ ...game, note: "" });
-        }
-      }, COPIED_TIME);
+    copy.addEventListener("click", () => copyLink(link, copy));
+    link.addEventListener("click", (event) => {
+      // To follow it would be to leave the seat. It may be opened in a new tab.
+      const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
+      if (state.keys !== null && isPlain) {
+        event.preventDefault();
+        copyLink(link, copy);
+      }
     });
     // The browser's own sheet; it exists only on https and localhost.
     share.hidden = navigator.share === undefined;
@@ -168,8 +173,24 @@ function offerLinks() {
   }
 }
 
-// Copy the address of a link, and tell whether that worked.
-async function copyLink(link) {
+// Copy the address of a link, and say for a while whether that worked.
+async function copyLink(link, copy) {
+  const isCopied = await copyText(link);
+  const note = isCopied
+    ? "The link is copied."
+    : "The link is selected. Copy it with your keyboard or menu.";
+  change({ ...state, note });
+  copy.textContent = isCopied ? "Copied" : "Copy";
+  setTimeout(() => {
+    copy.textContent = "Copy";
+    if (state.note === note) {
+      change({ ...state, note: "" });
+    }
+  }, COPIED_TIME);
+}
+
+// Copy the address of a link, and return whether that worked.
+async function copyText(link) {
   try {
     await navigator.clipboard.writeText(link.href);
     return true;
@@ -181,12 +202,22 @@ async function copyLink(link) {
   }
 }
 
+// While the connection is lost, a click would lead to the browser's error page.
+function offerNewGame() {
+  const newGame = document.querySelector(".new");
+  newGame.addEventListener("click", (event) => {
+    if (newGame.getAttribute("aria-disabled") === "true") {
+      event.preventDefault();
+    }
+  });
+}
+
 // Return the address of the page for somebody who opens it with a key, also on
 // another machine, where "localhost" would be that machine.
 function linkTo(name, key) {
   const url = new URL(window.location.pathname, window.location.href);
   const isHere = /^(localhost|127\..*|\[::1\])$/.test(url.hostname);
-  const host = game.keys?.host;
+  const host = state.keys?.host;
   if (isHere && host) {
     url.hostname = host.includes(":") ? `[${host}]` : host;
   }
@@ -194,24 +225,24 @@ function linkTo(name, key) {
   return url.href;
 }
 
-// Show the game, whatever the page showed before.
+// Show the state, whatever the page showed before.
 function render() {
-  document.title = title(game);
-  document.body.dataset.state = nameState(game);
+  document.title = title(state);
+  document.body.dataset.state = phase(state);
   renderStatus();
   renderPlayers();
   renderBoard(document.querySelector(".board"), {
-    moves: game.moves,
-    line: game.winner === null ? [] : winningLine(game),
-    playable: playableColumns(game),
-    player: canPlay(game) ? game.player : null,
+    moves: state.moves,
+    line: state.winner === null ? [] : winningLine(state),
+    playable: playableColumns(state),
+    player: canPlay(state) ? state.player : null,
   });
   renderInvitations();
   renderActions();
 }
 
 function renderStatus() {
-  for (const [name, text] of Object.entries(sentences(game))) {
+  for (const [name, text] of Object.entries(sentences(state))) {
     const element = document.querySelector(`.status .${name}`);
     // Setting the same text would make screen readers say it again.
     if (element.textContent !== text) {
@@ -223,20 +254,19 @@ function renderStatus() {
 function renderPlayers() {
   for (const element of document.querySelectorAll(".player")) {
     const player = element.classList.contains(PLAYER1) ? PLAYER1 : PLAYER2;
-    element.classList.toggle("you", player === game.player);
-    element.classList.toggle("away", isLive(game) && !game.players.includes(player));
-    element.classList.toggle(
-      "turn",
-      isLive(game) && !isOver(game) && turn(game) === player,
-    );
-    element.classList.toggle("winner", game.winner === player);
+    const isAway = isCurrent(state) && !state.players.includes(player);
+    const isTurn = isCurrent(state) && !isOver(state) && turn(state) === player;
+    element.classList.toggle("you", player === state.player);
+    element.classList.toggle("away", isAway);
+    element.classList.toggle("turn", isTurn);
+    element.classList.toggle("winner", player === state.winner);
   }
-  document.querySelector(".spectators").textContent = tellSpectators(game);
+  document.querySelector(".spectators").textContent = describeSpectators(state);
 }
 
 function renderInvitations() {
-  const { keys, problem } = game;
-  const isPlaying = keys !== null && isLive(game);
+  const { keys, problem } = state;
+  const isPlaying = keys !== null && canReturn(state);
   const isOffered = problem?.watch !== undefined;
   const join = document.querySelector(".join");
   const watch = document.querySelector(".watch");
@@ -248,16 +278,20 @@ function renderInvitations() {
     setLink(watch, linkTo("watch", problem.watch), "Watch this game");
   }
   // Only the second player's seat can be taken with the join link.
-  const isFree = isPlaying && !game.players.includes(PLAYER2);
+  const isFree = isPlaying && !state.players.includes(PLAYER2);
   setHidden(join.parentElement, !isFree);
   setHidden(watch.parentElement, !isPlaying && !isOffered);
-  const isAway = hasMet(game, PLAYER2);
-  join.parentElement.querySelector("h2").textContent = isAway
-    ? "The way back for yellow"
-    : "Play with a friend";
-  join.parentElement.querySelector("p").textContent = isAway
-    ? "Yellow can come back with this link, on any device."
-    : "Send this link. Whoever opens it plays against you.";
+  const [heading, text] = wasHere(state, PLAYER2)
+    ? [
+        "The way back for yellow",
+        "Yellow can come back with this link, on any device.",
+      ]
+    : [
+        "Play with a friend",
+        "Send this link. Whoever opens it plays against you.",
+      ];
+  join.parentElement.querySelector("h2").textContent = heading;
+  join.parentElement.querySelector("p").textContent = text;
 }
 
 // Setting the same text again would undo a selection, by which one copies it.
@@ -273,10 +307,11 @@ function setLink(link, href, text = href) {
 }
 
 function renderActions() {
-  setHidden(document.querySelector(".rematch"), !canAskRematch(game));
+  setHidden(document.querySelector(".rematch"), !canAskRematch(state));
   // Without a server there is nothing to start a game with.
-  const isCutOff = ["reconnecting", "stopped"].includes(nameState(game));
-  setHidden(document.querySelector(".new"), isCutOff);
+  const newGame = document.querySelector(".new");
+  newGame.setAttribute("aria-disabled", state.connection === "reconnecting");
+  setHidden(newGame, state.connection === "stopped");
 }
 
 // Hide or show an element. A focus inside goes to the board and isn't lost.

@@ -163,9 +163,9 @@ def played(*columns, first="red"):
 
 async def forgotten():
     """Wait until the server has forgotten the games that nobody can come back to."""
-    tasks = [task for task in asyncio.all_tasks() if "forget" in repr(task.get_coro())]
     async with asyncio.timeout(TIMEOUT):
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while any(timer.when() <= asyncio.get_running_loop().time() for timer in app.FORSAKEN.values()):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -223,9 +223,9 @@ class Site:
             server.close()
             await server.wait_closed()
         self.servers = []
-        for match in app.WATCH.values():
-            if match.forgetting is not None:
-                match.forgetting.cancel()
+        for timer in app.FORSAKEN.values():
+            timer.cancel()
+        app.FORSAKEN.clear()
         app.JOIN.clear()
         app.WATCH.clear()
 
