@@ -18,7 +18,8 @@ from playwright.async_api import async_playwright, expect
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from conftest import BROWSER, BROWSER_OPTIONS, Site  # noqa: E402
+from conftest import BROWSER, BROWSER_OPTIONS  # noqa: E402
+from helpers import Site  # noqa: E402
 from states import STATES, Match  # noqa: E402
 
 GAME = [3, 3, 4, 2, 3, 4, 2, 2, 3, 5, 5, 1]

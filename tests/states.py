@@ -6,11 +6,10 @@ import re
 from playwright.async_api import expect
 
 import app
-from conftest import TIMEOUT, Server
+from helpers import DRAWN, TIMEOUT, Server
 
 # Red wins with the last move, by the line from (1, 0) to (4, 3).
-RED_WINS = [1, 2, 2, 3, 3, 4, 3, 4, 4, 0, 4]
-DRAWN = [int(column) for column in "063055116230561251554304342313166024464022"]
+DIAGONAL = [1, 2, 2, 3, 3, 4, 3, 4, 4, 0, 4]
 
 
 class Match:
@@ -145,16 +144,16 @@ async def server_stopped(match):
 
 
 async def won(match):
-    await match.begin(*RED_WINS[:-1])
+    await match.begin(*DIAGONAL[:-1])
     page = await match.open("red")
-    await page.locator(f".column[data-column='{RED_WINS[-1]}']").click()
+    await page.locator(f".column[data-column='{DIAGONAL[-1]}']").click()
     return page
 
 
 async def lost(match):
-    await match.begin(*RED_WINS[:-1])
+    await match.begin(*DIAGONAL[:-1])
     page = await match.open("yellow")
-    await match.play(RED_WINS[-1])
+    await match.play(DIAGONAL[-1])
     return page
 
 
@@ -164,7 +163,7 @@ async def draw(match):
 
 
 async def seen_to_end(match):
-    await match.begin(*RED_WINS)
+    await match.begin(*DIAGONAL)
     return await match.open("spectator")
 
 

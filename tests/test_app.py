@@ -9,10 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 import app
-from conftest import TIMEOUT, Server, forgotten, played
-
-RED_WINS = [0, 1, 0, 1, 0, 1, 0]
-DRAWN = [int(column) for column in "063055116230561251554304342313166024464022"]
+from helpers import DRAWN, RED_WINS, TIMEOUT, Server, forgotten, played
 
 
 async def play_all(red, yellow, columns):

@@ -4,9 +4,7 @@ import re
 
 from playwright.async_api import expect
 
-from conftest import KEYS
-
-RED_WINS = [0, 1, 0, 1, 0, 1, 0]
+from helpers import KEYS, RED_WINS
 
 
 async def start(open_page, **options):

@@ -34,8 +34,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import app
 import test_serve
-from conftest import KEYS, TIMEOUT, played
-from test_app import DRAWN, RED_WINS
+from helpers import DRAWN, KEYS, RED_WINS, TIMEOUT, played
 from test_serve import execute, result
 
 pytestmark = pytest.mark.slow

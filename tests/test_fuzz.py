@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import app
-from conftest import KEYS, TIMEOUT
+from helpers import KEYS, TIMEOUT
 from test_fire import BINARY, CLOSE, HANDSHAKES, PING, TEXT, frame
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ import pytest
 from playwright.async_api import expect
 
 import app
-from conftest import KEYS
+from helpers import KEYS
 from test_browser import (
     RED_WINS,
     expect_board,

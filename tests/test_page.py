@@ -12,8 +12,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
-from conftest import BROWSER, BROWSER_OPTIONS, TIMEOUT, Site
-from states import DRAWN, RED_WINS, STATES, Match
+from conftest import BROWSER, BROWSER_OPTIONS
+from helpers import DRAWN, TIMEOUT, Site
+from states import DIAGONAL, STATES, Match
 from test_browser import expect_board, expect_status, link, play
 
 SCREENS = [(320, 568), (360, 640), (568, 320), (768, 1024), (1280, 720), (1920, 1080)]
@@ -350,10 +351,10 @@ async def test_whole_game_by_keyboard_only(match):
     assert await focused(red) == 3
     for number, (keys, column) in enumerate(moves):
         await press(red, *keys)
-        await expect_board(red, RED_WINS[: 2 * number + 1])
+        await expect_board(red, DIAGONAL[: 2 * number + 1])
         assert await focused(red) == column
         if number < 5:
-            await reply(match, red, RED_WINS[2 * number + 1])
+            await reply(match, red, DIAGONAL[2 * number + 1])
             assert await focused(red) == column
     await expect_status(red, "You win")
 
@@ -433,7 +434,7 @@ async def test_focus_is_not_lost_when_what_had_it_disappears(match):
 
 
 async def test_focus_is_not_lost_in_a_rematch(match):
-    await match.begin(*RED_WINS)
+    await match.begin(*DIAGONAL)
     red = await match.open("red")
     await red.get_by_role("button", name="Rematch").focus()
     await press(red, "Enter")
@@ -450,12 +451,12 @@ async def test_focus_is_not_lost_in_a_rematch(match):
 
 async def test_whole_game_by_touch_on_a_small_phone(match):
     red = await begin(match, **PHONE)
-    for number, column in enumerate(RED_WINS):
+    for number, column in enumerate(DIAGONAL):
         if number % 2:
             await reply(match, red, column)
         else:
             await column_of(red, column).tap()
-            await expect_board(red, RED_WINS[: number + 1])
+            await expect_board(red, DIAGONAL[: number + 1])
     await expect_status(red, "You win")
     assert await red.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
 
@@ -687,7 +688,7 @@ async def test_last_checker_is_marked(match, look_at):
 @pytest.mark.parametrize(
     ("moves", "line"),
     [
-        (RED_WINS, {(1, 0), (2, 1), (3, 2), (4, 3)}),
+        (DIAGONAL, {(1, 0), (2, 1), (3, 2), (4, 3)}),
         ([0, 1, 0, 1, 0, 1, 0], {(0, 0), (0, 1), (0, 2), (0, 3)}),
         # Five in a row.
         ([0, 0, 1, 1, 3, 3, 4, 4, 2], {(0, 0), (1, 0), (2, 0), (3, 0), (4, 0)}),
@@ -718,7 +719,7 @@ async def test_winning_checkers_are_highlighted(moves, line, match):
 
 
 async def test_highlight_can_be_seen(match, look_at):
-    await match.begin(*RED_WINS)
+    await match.begin(*DIAGONAL)
     page = await match.open("spectator")
     await page.emulate_media(reduced_motion="reduce")
     for scheme in ("light", "dark"):
@@ -730,17 +731,17 @@ async def test_highlight_can_be_seen(match, look_at):
 
 
 async def test_title_tells_whose_turn_it_is_and_how_the_game_ended(match):
-    await match.begin(*RED_WINS[:-2])
+    await match.begin(*DIAGONAL[:-2])
     red, yellow = await match.open("red"), await match.open("yellow")
     spectator = await match.open("spectator")
     await expect(yellow).to_have_title(re.compile("Your turn"))
     for page in (red, spectator):
         await expect(page).to_have_title("Connect Four")
-    await play(yellow, RED_WINS[-2])
+    await play(yellow, DIAGONAL[-2])
     await expect(red).to_have_title(re.compile("Your turn"))
     for page in (yellow, spectator):
         await expect(page).to_have_title("Connect Four")
-    await play(red, RED_WINS[-1])
+    await play(red, DIAGONAL[-1])
     await expect(red).to_have_title(re.compile("You win"))
     for page in (yellow, spectator):
         await expect(page).to_have_title(re.compile("Red wins"))
@@ -762,15 +763,15 @@ async def test_checker_falls_unless_motion_is_reduced(match):
     """
     match.open_page = functools.partial(open_with, match.open_page, script)
     match.options = {"reduced_motion": "no-preference"}
-    await match.begin(*RED_WINS[:-1])
+    await match.begin(*DIAGONAL[:-1])
     red = await match.open("red")
     match.options = {"reduced_motion": "reduce"}
     spectator = await match.open("spectator")
     # The checker played before fell, too, when the page was opened.
     await red.evaluate("window.animations = []")
-    await column_of(red, RED_WINS[-1]).click()
+    await column_of(red, DIAGONAL[-1]).click()
     await red.wait_for_function("document.getAnimations().length > 0")
-    await expect_board(spectator, RED_WINS)
+    await expect_board(spectator, DIAGONAL)
     await spectator.locator(".cell.line").first.wait_for()
     assert "fall" in await red.evaluate("window.animations")
     still = {"box-shadow", "opacity", "color", "background-color", "border-color"}
@@ -847,12 +848,12 @@ async def test_moves_and_results_are_announced_once_and_in_order(match):
     red = await match.open("red")
     yellow = await match.open("yellow")
     spectator = await match.open("spectator")
-    for number, column in enumerate(RED_WINS):
+    for number, column in enumerate(DIAGONAL):
         await play(yellow if number % 2 else red, column)
     for page, you in [(red, "Red"), (yellow, "Yellow"), (spectator, None)]:
         await expect_status(page, "win")
         said = await hear(page)
-        assert re.findall(PLAYED, said) == told(RED_WINS, you), said
+        assert re.findall(PLAYED, said) == told(DIAGONAL, you), said
         result = "You win" if you == "Red" else "Red wins"
         assert re.findall(r"\w+ wins?\b", said) == [result], said
         # Whose turn it is, is said after each move but the last.
@@ -873,7 +874,7 @@ async def test_draw_is_announced_once(match):
 
 async def test_old_news_is_not_announced_again_with_what_is_new(match):
     match.open_page = functools.partial(open_with, match.open_page, LISTEN)
-    await match.begin(*RED_WINS[:-1])
+    await match.begin(*DIAGONAL[:-1])
     red = await match.open("red")
     await hear(red, forget=True)
     yellow = await match.open("yellow")
@@ -885,7 +886,7 @@ async def test_old_news_is_not_announced_again_with_what_is_new(match):
     said = await hear(red, forget=True)
     assert "left" in said
     assert re.findall(PLAYED, said) == []
-    await play(red, RED_WINS[-1])
+    await play(red, DIAGONAL[-1])
     await expect_status(red, "You win")
     await hear(red, forget=True)
     await yellow.get_by_role("button", name="Rematch").click()
@@ -899,12 +900,12 @@ async def test_old_news_is_not_announced_again_with_what_is_new(match):
 
 async def test_history_is_not_announced_again_on_coming_back(match):
     match.open_page = functools.partial(open_with, match.open_page, LISTEN)
-    await match.begin(*RED_WINS[:6])
+    await match.begin(*DIAGONAL[:6])
     for who in ("red", "spectator"):
         page = await match.open(who)
         assert len(re.findall(PLAYED, await hear(page))) <= 1
         await page.reload()
-        await expect_board(page, RED_WINS[:6])
+        await expect_board(page, DIAGONAL[:6])
         await expect(page.locator(".news")).not_to_be_empty()
         assert len(re.findall(PLAYED, await hear(page, forget=True))) <= 1
         match.cut()
@@ -981,7 +982,7 @@ async def test_red_and_yellow_differ_clearly_in_lightness(match, look_at):
 
 
 async def test_board_and_result_can_be_printed(match):
-    await match.begin(*RED_WINS)
+    await match.begin(*DIAGONAL)
     page = await match.open("red")
     await page.emulate_media(media="print")
     await expect(page.locator(".board")).to_be_visible()

@@ -21,10 +21,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 import app
-from conftest import KEYS, TIMEOUT, Client, Server, played
-from test_app import RED_WINS
+from helpers import KEYS, RED_WINS, TIMEOUT, V2, Client, Server, played
 from test_browser import expect_board, expect_status, link, play, start
-from test_extension import V2, present, seat_of, started, won
+from test_extension import present, seat_of, started, won
 from test_serve import execute, free_port, has_ipv6, result
 
 # Debian has it where only root looks for programs.

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 import app
-from conftest import KEYS, TIMEOUT, Server, played
+from helpers import KEYS, TIMEOUT, Server, played
 
 # A request that somebody begins and doesn't end.
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
