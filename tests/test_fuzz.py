@@ -26,6 +26,12 @@ pytestmark = pytest.mark.slow
 PLAYERS = "red", "yellow"
 
 
+@pytest.fixture(autouse=True)
+def presence_at_once(monkeypatch):
+    """Everybody is told at once who comes and goes."""
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
+
+
 # Messages, as (opcode, data), and in how many fragments they come
 
 VALUES = [
@@ -362,9 +368,9 @@ class Story:
         board = self.board
         assert (game.moves, game.first) == (board.moves, board.first)
         assert (game.winner, game.over) == (board.winner, board.over)
-        assert match.rematch == self.rematch
         seats = [client.player for client in self.clients]
-        assert sorted(map(str, match.connected.values())) == sorted(map(str, seats))
+        assert {*match.players} == {*seats} - {None}
+        assert len(match.spectators) == seats.count(None)
 
     # What happens
 
@@ -472,7 +478,6 @@ class Story:
         await self.left(client)
 
     async def left(self, client):
-        self.tell_presence()
         players = any(client.player for client in self.clients)
         if client.player and not players and not self.seats["red"]:
             # The game is gone.
@@ -482,6 +487,8 @@ class Story:
                 await spectator.expect_close(1000)
             await until(lambda: not app.JOIN and not app.WATCH)
             self.over = True
+        else:
+            self.tell_presence()
 
     async def end(self):
         """Check that nothing else was sent or closed, and that nothing is left."""
@@ -499,7 +506,7 @@ class Story:
             # It is kept for those who come back. Nobody does.
             assert {*app.JOIN} == {*self.seats.values()}
             assert {*app.WATCH} == {self.keys["watch"]}
-            match.forgetting.cancel()
+            assert list(app.FORSAKEN) == [match]
         else:
             await until(lambda: not app.JOIN and not app.WATCH)
 
@@ -521,8 +528,10 @@ async def tell(port, protocol, steps):
         # Hypothesis goes on when a story has failed.
         for client in story.clients:
             client.transport.abort()
-        app.JOIN.clear()
-        app.WATCH.clear()
+        for timer in app.FORSAKEN.values():
+            timer.cancel()
+        for games in (app.FORSAKEN, app.JOIN, app.WATCH):
+            games.clear()
 
 
 def explore(strategy, examples, coroutine):
