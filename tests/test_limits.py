@@ -1,0 +1,234 @@
+"""
+Tests of what the server bounds: time, memory, and what a crowd costs.
+
+The figures are the contract's, and each test uses the real one, unless it says so.
+
+"""
+
+import asyncio
+import json
+import time
+
+import pytest
+from websockets.asyncio.client import connect
+
+import app
+from helpers import TIMEOUT, V2, Server, played
+
+
+def presence(*players, spectators=0):
+    return {"type": "presence", "players": list(players), "spectators": spectators}
+
+
+async def hear_presence(client):
+    """Return who is here, as the client is told next."""
+    while (event := await client.receive())["type"] != "presence":
+        pass
+    return event
+
+
+async def begin(server):
+    """Return both players of a new game, who know of each other, and the keys."""
+    red, init = await server.start(**V2)
+    yellow = await server.join(init["join"], **V2)
+    while await hear_presence(red) != presence("red", "yellow"):
+        pass
+    assert await hear_presence(yellow) == presence("red", "yellow")
+    return red, yellow, init
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch, request):
+    """Games are forgotten at once, but in the tests that are about it."""
+    if "real_grace" not in request.fixturenames:
+        monkeypatch.setattr(app, "GRACE_PERIOD", 0)
+
+
+@pytest.fixture
+def real_grace():
+    """Games wait for their players; those that are left in the end are forgotten."""
+    yield
+    for match in list(app.FORSAKEN):
+        app.forget(match)
+
+
+def test_figures_are_those_of_the_contract(real_grace):
+    assert app.GRACE_PERIOD == 600
+    assert app.INIT_TIMEOUT == 10
+    assert app.PROBE_TIMEOUT == 2
+    assert app.PRESENCE_INTERVAL == 0.2
+    assert app.MAX_FORSAKEN == 10_000
+
+
+# Presence
+
+
+async def test_crowd_costs_each_spectator_a_few_events(server):
+    red, yellow, init = await begin(server)
+    begun = time.monotonic()
+    crowd = [await server.watch(init["watch"], **V2) for _ in range(50)]
+    # Each of them is told at once, last of all.
+    for number, spectator in enumerate(crowd, start=1):
+        assert (await spectator.receive())["type"] == "start"
+        assert (await spectator.receive())["spectators"] >= number
+    count = 0
+    everybody = presence("red", "yellow", spectators=50)
+    while await hear_presence(red) != everybody:
+        count += 1
+    assert count <= 1 + (time.monotonic() - begun) / 0.2
+    while await hear_presence(yellow) != everybody:
+        pass
+    await red.expect_nothing()
+
+
+async def test_each_is_told_only_if_it_differs_from_what_they_were_told(
+    server, monkeypatch
+):
+    red, yellow, init = await begin(server)
+    old = await server.watch(init["watch"], **V2)
+    one = presence("red", "yellow", spectators=1)
+    for client in (red, yellow, old):
+        assert await hear_presence(client) == one
+    # The interval begins with what changes nothing in the end.
+    away = await server.watch(init["watch"], **V2)
+    await hear_presence(away)
+    for client in (red, yellow, old):
+        assert await hear_presence(client) == presence("red", "yellow", spectators=2)
+    async with server.departure():
+        await away.close()
+    new = await server.watch(init["watch"], **V2)
+    assert await hear_presence(new) == presence("red", "yellow", spectators=2)
+    async with server.departure():
+        await old.close()
+    for client in (red, yellow, new):
+        assert await hear_presence(client) == one
+        await client.expect_nothing()
+
+
+# Games whose players are all away
+
+
+async def leave(server, red):
+    async with server.departure():
+        await red.close()
+
+
+async def test_game_that_is_forsaken_longest_is_forgotten_when_they_are_too_many(
+    server, real_grace, monkeypatch
+):
+    monkeypatch.setattr(app, "MAX_FORSAKEN", 3)
+    games = [await server.start(**V2) for _ in range(5)]
+    spectator = await server.watch(games[1][1]["watch"])
+    for red, _ in games[:3]:
+        await leave(server, red)
+    assert len(app.FORSAKEN) == 3
+    # One who comes back counts no more, and then is the last to have left.
+    back = await server.join(games[0][1]["rejoin"], **V2)
+    await hear_presence(back)
+    await leave(server, back)
+    await leave(server, games[3][0])
+    await spectator.expect_error("gone")
+    await spectator.expect_close(1000)
+    assert {init["watch"] for _, init in games} - {*app.WATCH} == {games[1][1]["watch"]}
+    await leave(server, games[4][0])
+    kept = [games[number][1] for number in (0, 3, 4)]
+    assert {*app.WATCH} == {init["watch"] for init in kept}
+    assert {*app.JOIN} == {init[name] for init in kept for name in ("join", "rejoin")}
+
+
+async def test_spectators_of_a_forgotten_game_are_closed_together(server):
+    red, init = await server.start()
+    spectators = [await server.watch(init["watch"]) for _ in range(4)]
+    await spectators[-1].expect_nothing()
+    for frozen in spectators[:3]:
+        frozen.websocket.transport.pause_reading()
+    begun = time.monotonic()
+    await red.close()
+    await spectators[3].expect_error("gone")
+    await spectators[3].expect_close(1000)
+    # A client that has frozen takes the whole second of close_timeout.
+    assert time.monotonic() - begun < 1
+    for frozen in spectators[:3]:
+        frozen.websocket.transport.resume_reading()
+        await frozen.expect_close(1000)
+
+
+# Connections
+
+
+async def test_compression_is_off_whatever_the_client_offers(server):
+    url = f"ws://127.0.0.1:{server.port}/"
+    async with connect(url, compression="deflate") as websocket:
+        assert "Sec-WebSocket-Extensions" not in websocket.response.headers
+
+
+async def test_headers_of_the_handshake_are_not_kept(server):
+    _, init = await server.start()
+    spectator = await server.watch(init["watch"])
+    await spectator.expect_nothing()
+    for websocket in server.server.connections:
+        assert not [*websocket.request.headers, *websocket.response.headers]
+
+
+async def test_client_that_floods_the_server_lets_others_in_between(server):
+    flooder, _ = await server.start(**V2)
+    red, _ = await server.start(**V2)
+    assert await hear_presence(red) == presence("red")
+    assert await hear_presence(flooder) == presence("red")
+    # One turn of the server reads 1 KiB, which holds 39 pings.
+    ping = json.dumps({"type": "ping"})
+    order = []
+
+    async def flood():
+        for _ in range(35):
+            await flooder.websocket.send(ping)
+        for _ in range(35):
+            await flooder.receive()
+            order.append("flooder")
+
+    async def play():
+        await red.play(3)
+        await red.receive()
+        order.append("red")
+
+    # Both stand in the server's buffers before it reads either.
+    await asyncio.gather(flood(), play())
+    assert order.index("red") < 34
+
+
+@pytest.mark.slow
+async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised(
+    real_grace,
+):
+    async with app.serve_games("127.0.0.1", 0) as games:
+        server = Server(games)
+        red, yellow, init = await begin(server)
+        lively = await server.watch(init["watch"], **V2)
+        silent = await server.connect()
+        begun = time.monotonic()
+
+        async def time_of(client, **expected):
+            """Return when a client was sent an event with these values."""
+            while (
+                not expected.items()
+                <= json.loads(await client.websocket.recv()).items()
+            ):
+                pass
+            return time.monotonic() - begun
+
+        yellow.websocket.transport.pause_reading()
+        async with asyncio.timeout(2 * TIMEOUT):
+            noticed, refused = await asyncio.gather(
+                time_of(red, **presence("red", spectators=1)),
+                time_of(silent, type="error"),
+            )
+        assert 7 <= noticed <= 18.5
+        assert 9.5 <= refused <= 11.5
+        await silent.expect_close(1008)
+        # Who answers pings stays, however long nothing happens.
+        assert await hear_presence(lively)
+        await red.play(3)
+        while (event := await lively.receive())["type"] != "play":
+            pass
+        assert event == played(3)[0]
+        yellow.vanish()
