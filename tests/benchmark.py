@@ -12,7 +12,7 @@ beforehand, with the options of our server, and does nothing else. The
 library. Each server is a process of its own, started afresh for each workload.
 The servers take turns, and every figure is the median over the rounds. With
 ``--servers ours floor tutorial uvloop``, if uvloop is installed, ours is also
-measured on that.
+measured on that; with ``--before FOLDER``, next to the app.py in another folder.
 
 CPU time and memory are those of the server's process alone, so that they mean
 something on a busy machine as well. Moves per second and milliseconds don't:
@@ -30,7 +30,6 @@ import contextlib
 import functools
 import gc
 import importlib.metadata
-import importlib.util
 import itertools
 import json
 import logging
@@ -53,10 +52,19 @@ import zlib
 
 from websockets.asyncio.server import broadcast, serve
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+# The folder of the server "before" is in the environment of its process.
+BEFORE = "CONNECT4_BEFORE"
+HERE = pathlib.Path(__file__).parent.parent
+sys.path.insert(0, os.environ.get(BEFORE, str(HERE)))
 
-import app
-from connect4 import COLUMNS, PLAYER1, PLAYER2, Connect4, IllegalMove
+import app  # noqa: E402
+from connect4 import (  # noqa: E402
+    COLUMNS,
+    PLAYER1,
+    PLAYER2,
+    Connect4,
+    IllegalMove,
+)
 
 # Whatever takes longer than this, in seconds, isn't going to happen any more.
 TIMEOUT = 60
@@ -166,6 +174,7 @@ SERVERS = {
     "floor": serve_floor,
     "tutorial": serve_tutorial,
     "uvloop": app.serve_games,
+    "before": app.serve_games,
 }
 
 
@@ -199,10 +208,14 @@ async def run_server(name):
 class Server:
     """The process of a server."""
 
-    def __init__(self, name):
+    def __init__(self, name, options):
         self.name = name
+        environment = dict(os.environ)
+        if name == "before":
+            environment[BEFORE] = options.before
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--serve", name],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
@@ -647,6 +660,22 @@ def growth(load, number):
     yield f"{number:,} concurrent games: CPU µs per move", cpu_time / moves * 1e6
 
 
+def abandoned(load):
+    """Start games and leave them: as many as are kept, and then twice as many more."""
+    if not load.extension:
+        return
+    memory = load.server.memory()
+    total = 0
+    for number in (app.MAX_FORSAKEN, 2 * app.MAX_FORSAKEN):
+        for _ in range(number // OPENING):
+            load.connect(['{"type": "init"}'] * OPENING)
+            load.close()
+        total += number
+        load.server.cpu_time_tidied()
+        name = f"{total:,} games started and left: MiB"
+        yield name, (load.server.memory() - memory) / 1024
+
+
 # The report
 
 
@@ -669,12 +698,20 @@ def measure(options):
         workload = functools.partial(growth, number=number)
         workloads[f"growth, {number:,} games"] = workload
 
+    workloads["abandoned"] = abandoned
+    if options.only:
+        workloads = {
+            name: workload
+            for name, workload in workloads.items()
+            if name.startswith(tuple(options.only))
+        }
+
     figures = {}
     turns = list(itertools.product(range(options.rounds), workloads, options.servers))
     for done, (_, workload, name) in enumerate(turns):
         show_progress(f"{done * 100 // len(turns):3} % {workload}: {name}")
         try:
-            with Server(name) as server, Load(server, options) as load:
+            with Server(name, options) as server, Load(server, options) as load:
                 for figure, value in workloads[workload](load):
                     figures.setdefault(figure, {}).setdefault(name, []).append(value)
         except (Failure, OSError) as exc:
@@ -689,6 +726,7 @@ HEADINGS = {
     "floor": "floor",
     "tutorial": "tutorial's way",
     "ratio": "ours / floor",
+    "before": "before",
     "uvloop": "ours on uvloop",
 }
 
@@ -723,34 +761,6 @@ def machine():
     )
 
 
-def plot(medians, options, path):
-    """Draw growth and fan-out, if matplotlib is there."""
-    if importlib.util.find_spec("matplotlib") is None:
-        print("There is no plot, because matplotlib isn't installed.", file=sys.stderr)
-        return
-    from matplotlib.figure import Figure
-
-    picture = Figure(figsize=(9, 3.5), layout="constrained")
-    left, right = picture.subplots(1, 2)
-    curves = (
-        (left, options.growth, "games", "CPU µs per move", "{:,} concurrent games"),
-        (
-            right,
-            options.spectators,
-            "spectators",
-            "CPU µs per event",
-            "{:,} spectators",
-        ),
-    )
-    for axes, sizes, thing, figure, name in curves:
-        for server in options.servers:
-            values = [medians[f"{name.format(n)}: {figure}"][server] for n in sizes]
-            axes.plot(sizes, values, marker="o", label=HEADINGS[server])
-        axes.set(xscale="log", xlabel=thing, ylabel=figure, ylim=(0, None))
-    left.legend()
-    picture.savefig(path)
-
-
 def parse_arguments():
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(
@@ -768,11 +778,15 @@ def parse_arguments():
     growth = [10, 100, 1000, 5000]
     add("--growth", **sizes, nargs="*", default=growth, help="concurrent games")
     servers = ["ours", "floor", "tutorial"]
+    add("--before", metavar="FOLDER", help="where another app.py is, to compare with")
+    add("--only", nargs="+", metavar="NAME", help="workloads, by how they begin")
     add("--servers", nargs="+", choices=SERVERS, default=servers, help="to measure")
     add("--extension", action="store_true", help=f"ask ours for {app.EXTENSION}")
-    add("--plot", metavar="FILE", help="draw growth and fan-out")
     add("--serve", choices=SERVERS, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.before:
+        options.servers.append("before")
+    return options
 
 
 def allow_files(number):
@@ -805,8 +819,6 @@ def main():
             if {"ours", "floor"} <= values.keys():
                 values["ratio"] = values["ours"] / values["floor"]
         print(*table(medians), "", machine(), sep="\n")
-        if options.plot:
-            plot(medians, options, options.plot)
         print(f"{time.monotonic() - began:.0f} s in all", file=sys.stderr)
 
 

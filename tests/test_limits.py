@@ -136,6 +136,15 @@ async def test_game_that_is_forsaken_longest_is_forgotten_when_they_are_too_many
     assert {*app.JOIN} == {init[name] for init in kept for name in ("join", "rejoin")}
 
 
+async def test_game_that_is_forgotten_at_once_is_not_forgotten_again(
+    server, monkeypatch
+):
+    monkeypatch.setattr(app, "MAX_FORSAKEN", 0)
+    red, _ = await server.start(**V2)
+    await leave(server, red)
+    assert (app.JOIN, app.WATCH, app.FORSAKEN) == ({}, {}, {})
+
+
 async def test_spectators_of_a_forgotten_game_are_closed_together(server):
     red, init = await server.start()
     spectators = [await server.watch(init["watch"]) for _ in range(4)]
