@@ -47,6 +47,34 @@ async def server():
     assert (app.JOIN, app.WATCH, app.FORSAKEN) == ({}, {}, {})
 
 
+@pytest.fixture
+async def launch():
+    """Start the program, and wait until it says that it is ready."""
+    from helpers import TIMEOUT, Page, Program, execute, free_port, result
+
+    programs = []
+
+    async def launch(*options, command=(sys.executable, "app.py"), bind="127.0.0.1"):
+        page = Page(free_port())
+        if bind is not None:
+            options = ("--bind", bind, *options)
+        process = await execute(*command, page.port, *options)
+        programs.append(Program(process, page, line=None))
+        async with asyncio.timeout(TIMEOUT):
+            programs[-1].line = (await process.stdout.readline()).decode()
+        if not programs[-1].line:
+            pytest.fail(f"the program ended: {await result(process)}")
+        return programs[-1]
+
+    yield launch
+    for program in programs:
+        for client in program.clients:
+            client.vanish()
+        if program.process.returncode is None:
+            program.process.kill()
+        await program.process.communicate()
+
+
 @pytest.fixture(autouse=True)
 def log():
     """The log of the server, in which no traceback and no key may stand."""

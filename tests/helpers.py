@@ -3,6 +3,12 @@
 import asyncio
 import contextlib
 import json
+import os
+import random
+import signal
+import socket
+import time
+import typing
 
 import pytest
 from websockets.asyncio.client import connect
@@ -185,3 +191,125 @@ class Site:
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}/"
+
+
+# The page's server, and processes
+
+# A request that somebody begins and doesn't end.
+HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+
+
+class Answer(typing.NamedTuple):
+    """What the page's server answered."""
+
+    status: int
+    headers: dict
+    body: bytes
+
+
+class Page:
+    """The page's server, seen by a client that can send anything."""
+
+    def __init__(self, port, host="127.0.0.1"):
+        self.port = port
+        self.host = host
+
+    async def exchange(self, data, end=False):
+        """Send some bytes, maybe as the last ones, and return all that come back."""
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await asyncio.open_connection(self.host, self.port)
+            try:
+                writer.write(data)
+                if end:
+                    writer.write_eof()
+                return await reader.read()
+            finally:
+                writer.close()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+
+    async def request(self, path, *, method="GET", headers=("Host: 127.0.0.1:8000",)):
+        """Send a request, and return the answer, in which no header comes twice."""
+        lines = [f"{method} {path} HTTP/1.1", *headers, "", ""]
+        data = await self.exchange("\r\n".join(lines).encode("latin-1"))
+        head, _, body = data.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        assert len(headers) == len(lines)
+        return Answer(int(status.split()[1]), headers, body)
+
+    @contextlib.asynccontextmanager
+    async def half_open(self, port, data=HALF):
+        """Begin a request, and leave it at that until the end of the block."""
+        _, writer = await asyncio.open_connection(self.host, port)
+        writer.write(data)
+        try:
+            await writer.drain()
+            yield
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def execute(*command):
+    """Start a process, with the settings of Python that are everybody's."""
+    pipe = asyncio.subprocess.PIPE
+    env = {name: os.environ[name] for name in os.environ if name[:6] != "PYTHON"}
+    return await asyncio.create_subprocess_exec(
+        *map(str, command), cwd=app.HERE, env=env, stdout=pipe, stderr=pipe
+    )
+
+
+async def result(process):
+    """Wait for a process; return its exit status, and what it wrote where."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return process.returncode, output.decode(), errors.decode()
+
+
+def free_port():
+    """Return a port that is free on all interfaces, and so is the next."""
+    while True:
+        # Below those that the system gives to clients, which come and go.
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
+            for number in (port, port + 1):
+                sockets.enter_context(socket.create_server(("", number)))
+                if has_ipv6():
+                    ipv6 = socket.create_server(("", number), family=socket.AF_INET6)
+                    sockets.enter_context(ipv6)
+            return port
+
+
+def has_ipv6():
+    """Return whether this machine has IPv6."""
+    with contextlib.suppress(OSError):
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    return False
+
+
+class Program(Server):
+    """The program in a process of its own, and the clients connected to it."""
+
+    def __init__(self, process, page, line):
+        super().__init__(server=None)
+        self.process = process
+        self.page = page
+        self.line = line
+
+    @property
+    def port(self):
+        return self.page.port + 1
+
+    async def stop(self, number=signal.SIGTERM):
+        """Stop the program by a signal, and check that it ends well and in time."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        assert await result(self.process) == (0, "", "")
+        assert time.monotonic() - began < 2

@@ -33,9 +33,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import app
-import test_serve
-from helpers import DRAWN, KEYS, RED_WINS, TIMEOUT, played
-from test_serve import execute, result
+from helpers import DRAWN, KEYS, RED_WINS, TIMEOUT, execute, played, result
 
 pytestmark = pytest.mark.slow
 
@@ -384,8 +382,6 @@ class Connection(app.Connection):
 
 app.Connection = Connection
 """
-
-launch = test_serve.launch
 
 
 def program(launch, *command, code=PROGRAM):

@@ -21,10 +21,21 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 import app
-from helpers import KEYS, RED_WINS, TIMEOUT, V2, Client, Server, played
+from helpers import (
+    KEYS,
+    RED_WINS,
+    TIMEOUT,
+    V2,
+    Client,
+    Server,
+    execute,
+    free_port,
+    has_ipv6,
+    played,
+    result,
+)
 from test_browser import expect_board, expect_status, link, play, start
 from test_extension import present, seat_of, started, won
-from test_serve import execute, free_port, has_ipv6, result
 
 # Debian has it where only root looks for programs.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")

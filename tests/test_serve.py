@@ -2,84 +2,30 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
-import os
-import random
 import re
 import signal
 import socket
 import sys
-import time
-import typing
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 import app
-from helpers import KEYS, TIMEOUT, Server, played
-
-# A request that somebody begins and doesn't end.
-HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-
-
-class Answer(typing.NamedTuple):
-    """What the page's server answered."""
-
-    status: int
-    headers: dict
-    body: bytes
-
-    @property
-    def policy(self):
-        """The Content-Security-Policy: for each directive, what it allows."""
-        directives = self.headers["Content-Security-Policy"].split("; ")
-        return dict(directive.split(" ", 1) for directive in directives)
-
-
-class Page:
-    """The page's server, seen by a client that can send anything."""
-
-    def __init__(self, port, host="127.0.0.1"):
-        self.port = port
-        self.host = host
-
-    async def exchange(self, data, end=False):
-        """Send some bytes, maybe as the last ones, and return all that come back."""
-        async with asyncio.timeout(TIMEOUT):
-            reader, writer = await asyncio.open_connection(self.host, self.port)
-            try:
-                writer.write(data)
-                if end:
-                    writer.write_eof()
-                return await reader.read()
-            finally:
-                writer.close()
-                with contextlib.suppress(ConnectionError):
-                    await writer.wait_closed()
-
-    async def request(self, path, *, method="GET", headers=("Host: 127.0.0.1:8000",)):
-        """Send a request, and return the answer, in which no header comes twice."""
-        lines = [f"{method} {path} HTTP/1.1", *headers, "", ""]
-        data = await self.exchange("\r\n".join(lines).encode("latin-1"))
-        head, _, body = data.partition(b"\r\n\r\n")
-        status, *lines = head.decode().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines)
-        assert len(headers) == len(lines)
-        return Answer(int(status.split()[1]), headers, body)
-
-    @contextlib.asynccontextmanager
-    async def half_open(self, port, data=HALF):
-        """Begin a request, and leave it at that until the end of the block."""
-        _, writer = await asyncio.open_connection(self.host, port)
-        writer.write(data)
-        try:
-            await writer.drain()
-            yield
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+from helpers import (
+    HALF,
+    KEYS,
+    TIMEOUT,
+    V2,
+    Page,
+    execute,
+    free_port,
+    has_ipv6,
+    played,
+    result,
+)
 
 
 @pytest.fixture
@@ -135,145 +81,81 @@ async def test_head_gets_the_headers_and_no_body(page, path):
     assert head == (get.status, get.headers, b"")
 
 
-METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get"]
-
-
-@pytest.mark.parametrize("method", METHODS)
-async def test_other_methods_are_not_allowed(page, method):
-    for path in ("/", "/nothing"):
-        answer = await page.request(path, method=method)
+async def test_other_methods_are_not_allowed(page):
+    for method in ("POST", "OPTIONS", "get"):
+        answer = await page.request("/", method=method)
         assert answer.status == 405
         assert answer.headers["Allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-@pytest.mark.parametrize("path", ["/", "/main.js", "/nothing"])
-async def test_each_answer_carries_the_headers_that_protect(page, method, path):
-    _, headers, _ = await page.request(path, method=method)
-    assert headers["Cache-Control"] == "no-cache"
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+async def test_each_answer_carries_the_headers_that_protect(page):
+    policy = {
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self' ws: wss:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    }
+    for method, path in [("GET", "/"), ("HEAD", "/nothing"), ("POST", "/main.js")]:
+        _, headers, _ = await page.request(path, method=method)
+        assert headers["Cache-Control"] == "no-cache"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert {*headers["Content-Security-Policy"].split("; ")} == policy
 
 
 # What is not served
 
 NOT_SERVED = [
-    # the rest of the folder
-    "/app.py",
-    "/connect4.py",
-    "/index.html",
-    "/README.md",
-    "/pyproject.toml",
-    "/.git/config",
-    "/.gitignore",
-    "/tests",
-    "/tests/conftest.py",
-    "/__pycache__/",
-    # dots
-    "/.",
-    "/..",
-    "/./main.js",
-    "/main.js/.",
-    "/main.js/..",
-    "/x/../main.js",
-    "/../app.py",
-    "/../../../../etc/passwd",
-    "/..../app.py",
-    # slashes
-    "//",
-    "//main.js",
-    "///etc/passwd",
-    "/main.js/",
-    "/main.js//",
-    "/main.js/app.py",
-    "\\main.js",
-    "/\\main.js",
-    "/..\\app.py",
-    # encodings
-    "/%6dain.js",
-    "/main%2ejs",
-    "/%2fmain.js",
-    "/%2e",
-    "/%2e%2e/app.py",
-    "/..%2fapp.py",
-    "/%2e%2e%2fapp.py",
-    "/%252e%252e/app.py",
-    "/%c0%ae%c0%ae/app.py",
-    "/..%5capp.py",
-    "/main.js%00",
-    "/main.js%3fx",
-    "/%s%n{0}",
-    "/%",
-    # what is no path, or not quite one of ours
-    "",
-    "?",
-    "*",
-    "main.js",
-    "app.py",
-    "/MAIN.JS",
-    "/main.js#x",
-    "/main.js;x",
-    "/main.js&x",
-    "/main.js\0",
-    "/\0",
-    "/app.py\0.js",
-    "/main.js\t",
-    "http://127.0.0.1/main.js",
-    "http://127.0.0.1:8000/",
-    "file:///etc/passwd",
-    "/" + "main.js/" * 1000,
-    "/" + "../" * 2000 + "etc/passwd",
+    *("/app.py", "/README.md", "/.git/config", "/tests/conftest.py", "/index.html"),
+    *(
+        "/../../etc/passwd",
+        "/%2e%2e/app.py",
+        "//main.js",
+        "/main.js/",
+        "\\main.js",
+    ),
+    *("", "*", "main.js", "/MAIN.JS", "/main.js%00", "http://127.0.0.1/main.js"),
 ]
 
+# A request that isn't one, and the status of the answer.
 NOT_EVEN_A_REQUEST = {
-    "space in the path": b"GET /app.py main.js HTTP/1.1\r\n\r\n",
-    "path that is not ASCII": "GET /é HTTP/1.1\r\n\r\n".encode(),
-    "very long path": b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n",
-    "very long path without an end": b"GET /" + b"x" * 100_000,
-    "very long header": b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
-    "too many headers": b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
-    "header without a name": b"GET / HTTP/1.1\r\n: x\r\n\r\n",
-    "header without a colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
-    "null byte in a header": b"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n",
-    "return in a header": b"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
-    "no protocol": b"GET /\r\n\r\n",
-    "unknown protocol": b"GET / HTTP/0.9\r\n\r\n",
-    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
-    "lines that end in LF": b"GET / HTTP/1.1\n\n",
-    "empty lines": b"\r\n\r\n\r\n",
-    "null bytes": b"\0" * 100_000,
-    "all the bytes there are": bytes(range(256)) * 100,
-    "frame": b"\x81\x85\0\0\0\0hello\r\n",
-    "chunks": b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "body": b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
-    "bad length": b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    "space in the path": (b"GET /app.py main.js HTTP/1.1\r\n\r\n", 400),
+    "very long path": (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n", 414),
+    "too many headers": (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1000 + b"\r\n", 431),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n", 400),
+    "chunks": (
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "body": (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", 400),
+    "bytes after it": (b"GET / HTTP/1.1\r\n\r\n" + bytes(2000), 400),
 }
 
 
-@pytest.mark.parametrize("path", NOT_SERVED)
-async def test_nothing_else_is_served(page, path):
-    for method in ("GET", "HEAD"):
-        answer = await page.request(path, method=method)
-        if len(path) < 8000:
-            assert answer.status == 404
-            assert "import" not in answer.body.decode()
-        else:
-            assert answer.status in (404, 414)
+async def test_nothing_else_is_served(page):
+    for path in NOT_SERVED:
+        answer = await page.request(path)
+        assert (answer.status, answer.body) == (404, b"There is nothing here.\n")
 
 
-@pytest.mark.parametrize("data", NOT_EVEN_A_REQUEST.values(), ids=NOT_EVEN_A_REQUEST)
-async def test_what_is_no_request_closes_the_connection(page, data):
-    answer = await page.exchange(data)
-    assert answer == b"" or re.match(rb"HTTP/1.1 4\d\d ", answer)
+@pytest.mark.parametrize(
+    ("data", "status"), NOT_EVEN_A_REQUEST.values(), ids=NOT_EVEN_A_REQUEST
+)
+async def test_what_is_no_request_is_refused_in_words(page, data, status):
+    head, _, body = (await page.exchange(data)).decode().partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert len(body.split()) > 3
     assert (await page.request("/")).status == 200
 
 
 async def test_request_that_breaks_off_closes_the_connection(page):
     request = HALF + b"\r\n"
-    for length in range(0, len(request), 5):
-        assert await page.exchange(request[:length], end=True) == b""
+    for length in range(0, len(request), 9):
+        assert b" 200 " not in await page.exchange(request[:length], end=True)
     assert (await page.request("/")).status == 200
 
 
@@ -321,201 +203,13 @@ async def test_keys_are_never_logged(page, log):
     assert key not in log.getvalue()
 
 
-# What the page may load
-
-POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "frame-ancestors": "'none'",
-}
-
-
-@pytest.mark.parametrize(
-    ("host", "source"),
-    [
-        ("127.0.0.1:8000", "ws://127.0.0.1:8001"),
-        ("192.168.178.20:8000", "ws://192.168.178.20:8001"),
-        ("localhost:8000", "ws://localhost:8001"),
-        ("My-Computer.local:9999", "ws://My-Computer.local:10000"),
-        ("my_computer:1", "ws://my_computer:2"),
-        ("a.:65534", "ws://a.:65535"),
-        # A browser leaves out the port of http, 80.
-        ("localhost", "ws://localhost:81"),
-        ("127.0.0.1", "ws://127.0.0.1:81"),
-        # A policy cannot name an IPv6 address.
-        ("[::1]:8000", "ws://*:8001"),
-        ("[fe80::1]:8000", "ws://*:8001"),
-        ("[::ffff:127.0.0.1]:8000", "ws://*:8001"),
-        ("[::1]", "ws://*:81"),
-    ],
-)
-async def test_page_may_load_its_files_and_connect_to_the_next_port(page, host, source):
-    answer = await page.request("/", headers=[f"Host: {host}"])
-    assert answer.policy == {**POLICY, "connect-src": f"'self' {source}"}
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        [],
-        ["Host:"],
-        ["Host: :8000"],
-        ["Host: a:"],
-        ["Host: a:b"],
-        ["Host: a:-1"],
-        ["Host: a:8000:8000"],
-        ["Host: a:123456"],
-        ["Host: a:" + "9" * 5000],
-        ["Host: a:8\xb2"],
-        ["Host: \xe9:8000"],
-        ["Host: a;b"],
-        ["Host: a;b:8000"],
-        ["Host: a:8000; script-src *"],
-        ["Host: a:8000 *"],
-        ["Host: a:8000,ws://b:8000"],
-        ["Host: a b:8000"],
-        ["Host: a\tb:8000"],
-        ["Host: a/b:8000"],
-        ["Host: a@b:8000"],
-        ["Host: ws://a:8000"],
-        ["Host: *"],
-        ["Host: *:8000"],
-        ["Host: *.com:8000"],
-        ["Host: 'unsafe-inline'"],
-        ["Host: ::1"],
-        ["Host: [::1"],
-        ["Host: [::1]a:8000"],
-        ["Host: [a;b]:8000"],
-        ["Host: []"],
-        ["Host: %s{0}:8000"],
-        ["Host: a;b:8000", "Host: a:8000"],
-    ],
-)
-async def test_host_that_is_none_opens_nothing(page, headers):
-    answer = await page.request("/", headers=headers)
-    assert answer.status == 200
-    assert answer.policy == {**POLICY, "connect-src": "'self'"}
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        ["Host: a:8000", "Host: b:8000"],
-        ["Host: a:8000", "Host: a:8000"],
-        ["Host: a:8000", "Host: a;b:8000"],
-        ["Host: a:00000"],
-        ["Host: a:65535"],
-        ["Host: a:65536"],
-        ["Host: a:99999"],
-    ],
-)
-async def test_odd_host_opens_no_more_than_one_port(page, headers):
-    answer = await page.request("/", headers=headers)
-    assert answer.status == 200
-    source = answer.policy.pop("connect-src")
-    assert re.fullmatch(r"'self'( ws://a:\d{1,6})?", source)
-    assert {**answer.policy, "connect-src": None} == {**POLICY, "connect-src": None}
-
-
 # The command line
 
 
-class Program(Server):
-    """The program in a process of its own, and the clients connected to it."""
-
-    def __init__(self, process, page, line):
-        super().__init__(server=None)
-        self.process = process
-        self.page = page
-        self.line = line
-
-    @property
-    def port(self):
-        return self.page.port + 1
-
-    async def stop(self, number=signal.SIGTERM):
-        """Stop the program by a signal, and check that it ends well and in time."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        assert await result(self.process) == (0, "", "")
-        assert time.monotonic() - began < 2
-
-
-async def execute(*command):
-    """Start a process, with the settings of Python that are everybody's."""
-    pipe = asyncio.subprocess.PIPE
-    env = {name: os.environ[name] for name in os.environ if name[:6] != "PYTHON"}
-    return await asyncio.create_subprocess_exec(
-        *map(str, command), cwd=app.HERE, env=env, stdout=pipe, stderr=pipe
-    )
-
-
-async def result(process):
-    """Wait for a process; return its exit status, and what it wrote where."""
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            output, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return process.returncode, output.decode(), errors.decode()
-
-
-async def run(*arguments):
-    """Run the program until it ends by itself."""
-    return await result(await execute(sys.executable, "app.py", *arguments))
-
-
-def free_port():
-    """Return a port that is free on all interfaces, and so is the next."""
-    while True:
-        # Below those that the system gives to clients, which come and go.
-        port = random.randrange(10_000, 32_000)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
-            for number in (port, port + 1):
-                sockets.enter_context(socket.create_server(("", number)))
-                if has_ipv6():
-                    ipv6 = socket.create_server(("", number), family=socket.AF_INET6)
-                    sockets.enter_context(ipv6)
-            return port
-
-
-def has_ipv6():
-    """Tell whether this machine has IPv6."""
-    with contextlib.suppress(OSError):
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    return False
-
-
-@pytest.fixture
-async def launch():
-    """Start the program, and wait until it says that it is ready."""
-    programs = []
-
-    async def launch(*options, command=(sys.executable, "app.py"), bind="127.0.0.1"):
-        page = Page(free_port())
-        if bind is not None:
-            options = ("--bind", bind, *options)
-        process = await execute(*command, page.port, *options)
-        programs.append(Program(process, page, line=None))
-        async with asyncio.timeout(TIMEOUT):
-            programs[-1].line = (await process.stdout.readline()).decode()
-        if not programs[-1].line:
-            pytest.fail(f"the program ended: {await result(process)}")
-        return programs[-1]
-
-    yield launch
-    for program in programs:
-        for client in program.clients:
-            client.vanish()
-        if program.process.returncode is None:
-            program.process.kill()
-        await program.process.communicate()
+async def run(*arguments, code=None):
+    """Run the program, or some code that runs it, until it ends by itself."""
+    command = ["app.py"] if code is None else ["-c", code]
+    return await result(await execute(sys.executable, *command, *arguments))
 
 
 def address_in(line):
@@ -533,12 +227,8 @@ async def test_program_prints_one_line_with_an_address_that_can_be_opened(launch
     await program.stop()
 
 
-async def test_game_is_played_on_the_port_that_the_page_may_connect_to(launch):
+async def test_game_is_played_on_the_port_after_that_of_the_page(launch):
     program = await launch()
-    host = f"Host: 127.0.0.1:{program.page.port}"
-    answer = await program.page.request("/", headers=[host])
-    source = f"ws://127.0.0.1:{program.port}"
-    assert answer.policy["connect-src"] == f"'self' {source}"
     red, init = await program.start()
     yellow = await program.join(init["join"])
     await red.play(3)
@@ -576,6 +266,38 @@ runpy.run_path("app.py", run_name="__main__")
 """
 
 
+# As a system does to those who aren't root.
+FORBIDDEN = """
+import errno, runpy, socket
+
+def bind(*_):
+    raise OSError(errno.EACCES, "Permission denied")
+
+socket.socket.bind = bind
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+# As on a system that was started with ipv6.disable=1.
+NO_IPV6 = """
+import errno, runpy, socket
+
+class Socket(socket.socket):
+    def __init__(self, family=-1, *arguments, **options):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported")
+        super().__init__(family, *arguments, **options)
+
+socket.socket = Socket
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+async def test_program_listens_on_all_interfaces_where_ipv6_is_off(launch):
+    program = await launch(bind=None, command=(sys.executable, "-c", NO_IPV6))
+    assert (await program.page.request("/")).status == 200
+    await program.stop()
+
+
 async def test_address_is_localhost_where_there_is_no_network(launch):
     program = await launch(bind=None, command=(sys.executable, "-c", NO_NETWORK))
     assert address_in(program.line) == ("localhost", program.page.port)
@@ -586,6 +308,7 @@ async def test_program_binds_to_nothing_but_the_address_that_is_given(launch):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
     program = await launch(bind="::1")
+    assert f"http://[::1]:{program.page.port}/" in program.line
     assert (await Page(program.page.port, "::1").request("/")).status == 200
     for port in (program.page.port, program.port):
         with pytest.raises(ConnectionRefusedError):
@@ -600,27 +323,15 @@ async def test_default_is_port_8000_on_all_interfaces(monkeypatch):
     assert "default: 8000" in output
 
 
-BAD_ARGUMENTS = [
-    ["0"],
-    ["-1"],
-    ["65535"],
-    ["70000"],
-    ["abc"],
-    [""],
-    ["80.0"],
-    ["0x50"],
-    ["9" * 5000],
-    ["8000", "8001"],
-    ["8000", "--bind"],
-]
+BAD_ARGUMENTS = [["0"], ["-1"], ["65535"], ["abc"], ["80.0"], ["9" * 5000]]
 
 
-@pytest.mark.parametrize("arguments", BAD_ARGUMENTS, ids=" ".join)
-async def test_bad_arguments_are_answered_by_the_usage(arguments):
-    status, output, errors = await run(*arguments)
-    assert (status, output) == (2, "")
-    assert errors.startswith("usage: ")
-    assert "Traceback" not in errors
+async def test_bad_arguments_are_answered_by_the_usage():
+    for arguments in (*BAD_ARGUMENTS, ["8000", "8001"], ["8000", "--bind"]):
+        status, output, errors = await run(*arguments)
+        assert (status, output) == (2, "")
+        assert errors.startswith("usage: ")
+        assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("bind", [["--bind", "127.0.0.1"], []], ids=["bind", "all"])
@@ -631,6 +342,12 @@ async def test_port_that_is_taken_is_named_in_one_line(bind, which):
         status, output, errors = await run(port, *bind)
     assert (status, output) == (1, "")
     assert re.fullmatch(rf"[^\n]*\b{port + which}\b[^\n]*taken[^\n]*\n", errors)
+
+
+async def test_port_that_is_forbidden_is_not_said_to_be_taken():
+    status, output, errors = await run("1024", "--bind", "127.0.0.1", code=FORBIDDEN)
+    assert (status, output) == (1, "")
+    assert re.fullmatch(r"[^\n]*\b1024\b[^\n]*permission denied[^\n]*\n", errors, re.I)
 
 
 ELSEWHERE = ["198.51.100.1", "2001:db8::1"]
@@ -692,6 +409,58 @@ async def test_signal_ends_the_program_in_time_whatever_the_clients_do(launch, n
         await client.expect_close(1001)
     stalled.websocket.transport.resume_reading()
     await stalled.expect_close(1001)
+
+
+@pytest.mark.parametrize("server", ["page", "games"])
+async def test_bytes_after_a_request_are_no_traceback(launch, server):
+    program = await launch()
+    page = program.page if server == "page" else Page(program.port)
+    request = b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    upgrade = b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" + key
+    handshake = HALF + upgrade + b"\r\n"
+    for data in (request + bytes(2000), request * 20, handshake + bytes(2000)):
+        assert b"200 OK" not in await page.exchange(data)
+    with contextlib.suppress(ConnectionError):
+        await page.exchange(request + b"x" * 200_000)
+    await program.stop()
+
+
+async def test_second_ctrl_c_ends_the_program_without_a_word(launch):
+    program = await launch()
+    for _ in range(3):
+        frozen, _ = await program.start(**V2)
+        frozen.websocket.transport.pause_reading()
+    leaver, _ = await program.start(**V2)
+    await leaver.close()
+    program.process.send_signal(signal.SIGINT)
+    # The program has begun to stop when the page is closed.
+    async with asyncio.timeout(TIMEOUT):
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                _, writer = await asyncio.open_connection(
+                    "127.0.0.1", program.page.port
+                )
+                writer.close()
+    program.process.send_signal(signal.SIGINT)
+    _, output, errors = await result(program.process)
+    assert (output, errors) == ("", "")
+
+
+async def test_too_many_connections_are_logged_once_a_minute(log):
+    loop = asyncio.get_running_loop()
+    full = {"exception": OSError(errno.EMFILE, "Too many open files")}
+    app.warn_of_waiting.cache_clear()
+    for minute in (5, 5, 5, 6, 6):
+        app.warn_of_waiting(minute)
+    assert log.getvalue().count("Too many connections") == 2
+    app.handle_exception(loop, full)
+    assert log.getvalue().count("Too many connections") == 3
+
+
+async def test_other_exceptions_are_logged_as_ever(log):
+    app.handle_exception(asyncio.get_running_loop(), {"message": "the sky falls"})
+    assert "the sky falls" in log.getvalue()
 
 
 async def test_game_that_waits_for_its_player_does_not_delay_the_end(launch):
