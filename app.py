@@ -24,7 +24,7 @@ import sys
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.protocol import SEND_EOF, State
+from websockets.protocol import SEND_EOF
 
 from connect4 import PLAYER1, PLAYER2, Connect4, IllegalMove
 
@@ -342,9 +342,6 @@ async def join(websocket, join_key):
             await error(websocket, "The game already has this player.", **details)
             return
         occupant.transport.abort()
-        # Who has left meanwhile must not be seen to come.
-        if websocket.state is not State.OPEN:
-            return
         # A probe gives up control: look everything up again afterwards, unless
         # the seat is as it was.
         if match.players.get(player) is occupant:

@@ -838,24 +838,6 @@ async def test_only_one_of_many_newcomers_gets_a_seat_that_was_just_left(server)
     assert (await hear(red))[-1:] in ([], [present("red", "yellow")])
 
 
-@pytest.mark.parametrize("both", [False, True])
-async def test_newcomer_who_leaves_during_the_probe_is_not_seen_to_come(
-    server, monkeypatch, both
-):
-    monkeypatch.setattr(app, "PROBE_TIMEOUT", TIMEOUT if both else 0.1)
-    red, yellow, init = await start_and_join(server)
-    red.websocket.transport.pause_reading()
-    newcomer = await come(server, "red", init)
-    # The probe has begun when this is answered.
-    assert await hear(yellow) == []
-    newcomer.vanish()
-    if both:
-        red.vanish()
-    await yellow.expect(present("yellow"))
-    assert await hear(yellow) == []
-    red.vanish()
-
-
 # Lifetime
 
 
