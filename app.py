@@ -108,13 +108,20 @@ def parse(message):
 # sent the past in one go. So no move can be missed, doubled or overtaken.
 
 
+@functools.lru_cache(maxsize=1000)
+def encode(items):
+    """Return the message for the items of an event. Most are sent again and again."""
+    return json.dumps(dict(items))
+
+
 def send(connections, event):
     """Send an event to those of the connections whose clients understand it."""
     if event["type"] not in BASE_EVENTS:
         connections = [websocket for websocket in connections if websocket.subprotocol]
-    # Unlike websocket.send(), this doesn't raise when a client is leaving: what
-    # the client sent before it left still counts.
-    broadcast(connections, json.dumps(event))
+    if connections:
+        # Unlike websocket.send(), this doesn't raise when a client is leaving:
+        # what the client sent before it left still counts.
+        broadcast(connections, encode(tuple(event.items())))
 
 
 async def answer(websocket, event):
@@ -167,10 +174,14 @@ def send_presence(match, connections):
     """Send who is here to those who were last told otherwise, and return them."""
     event = {
         "type": "presence",
-        "players": [player for player in (PLAYER1, PLAYER2) if player in match.players],
+        "players": tuple(filter(match.players.get, (PLAYER1, PLAYER2))),
         "spectators": len(match.spectators),
     }
-    outdated = [websocket for websocket in connections if websocket.presence != event]
+    outdated = [
+        websocket
+        for websocket in connections
+        if websocket.subprotocol and websocket.presence != event
+    ]
     for websocket in outdated:
         websocket.presence = event
     send(outdated, event)

@@ -75,6 +75,35 @@ async def launch():
         await program.process.communicate()
 
 
+@pytest.fixture
+def at_once(monkeypatch, no_grace):
+    """Presence is announced, and games are forgotten, without delay."""
+    import app
+
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
+
+
+@pytest.fixture
+def no_grace(monkeypatch):
+    """Games are forgotten without delay."""
+    import app
+
+    monkeypatch.setattr(app, "GRACE_PERIOD", 0)
+    # What a failed test leaves behind stays there.
+    for games in ("JOIN", "WATCH", "FORSAKEN"):
+        monkeypatch.setattr(app, games, {})
+
+
+@pytest.fixture
+def long_grace(server):
+    """Players may come back as long as the test runs, and one must in the end."""
+    import app
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "GRACE_PERIOD", 60)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def log():
     """The log of the server, in which no traceback and no key may stand."""

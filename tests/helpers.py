@@ -193,6 +193,126 @@ class Site:
         return f"http://127.0.0.1:{self.port}/"
 
 
+# What nobody may send, unless an extension client sends the extension's.
+NOT_EXPECTED = [
+    "",
+    "hello",
+    '{"type": "play", "column": 3',
+    "3",
+    '"play"',
+    "null",
+    '[{"type": "play", "column": 3}]',
+    '{"column": 3}',
+    '{"type": null}',
+    '{"type": {"type": "play"}}',
+    '{"type": "resign"}',
+    '{"type": "init"}',
+    '{"type": "win", "player": "red"}',
+    '{"type": "rematch"}',
+    '{"type": "ping"}',
+    b'{"type": "play", "column": 3}',
+    b"\x00\xff\xfe",
+    "[" * 1024,
+    '{"a":' * 200,
+    "1" * 1024,
+    "NaN",
+    '{"type": "\\ud800"}',
+    '"' + "x" * 1022 + '"',
+]
+
+# Events, and what players do
+
+DRAW = {"type": "draw"}
+NOT_FOUND = {"type": "error", "message": "Game not found."}
+NOT_YOUR_TURN = {"type": "error", "message": "It isn't your turn."}
+PONG = {"type": "pong"}
+
+
+def started(player="red"):
+    return {"type": "start", "player": player}
+
+
+def won(player):
+    return {"type": "win", "player": player}
+
+
+def asked(player):
+    return {"type": "rematch", "player": player}
+
+
+def present(*players, spectators=0):
+    return {"type": "presence", "players": list(players), "spectators": spectators}
+
+
+def seat_of(player, init):
+    """Return the init event for a player, given the one that started the game."""
+    rejoin = init["rejoin"] if player == "red" else init["join"]
+    return {**init, "player": player, "rejoin": rejoin}
+
+
+async def hear(client):
+    """Return all the events that the server has sent and nobody received yet."""
+    await client.send({"type": "ping"})
+    events = []
+    while (event := await client.receive()) != PONG:
+        events.append(event)
+    return events
+
+
+async def come(server, who, init, **options):
+    """Connect a player, with the key that takes the seat again, or a spectator."""
+    if who == "spectator":
+        return await server.watch(init["watch"], **{**V2, **options})
+    return await server.join(seat_of(who, init)["rejoin"], **{**V2, **options})
+
+
+def sitting(player, red, yellow):
+    """Return the one of two clients who is this player."""
+    return red if player == "red" else yellow
+
+
+async def start_game(server):
+    """Return both players of a new game, and its init event."""
+    red, init = await server.start(**V2)
+    yellow = await server.join(init["join"], **V2)
+    await hear(yellow)
+    await hear(red)
+    return red, yellow, init
+
+
+async def play_all(red, yellow, columns, first="red", then=()):
+    """Play whole moves; both players receive them, and what is said to follow."""
+    movers = [red, yellow] if first == "red" else [yellow, red]
+    events = played(*columns, first=first)
+    for number, column in enumerate(columns):
+        await movers[number % 2].play(column)
+        for player in (red, yellow):
+            await player.expect(events[number])
+    for player in (red, yellow):
+        await player.expect(*then)
+
+
+async def ask(client):
+    await client.send({"type": "rematch"})
+
+
+async def begin_rematch(red, yellow, first="yellow"):
+    """Both players ask for a rematch, in which ``first`` moves first."""
+    await ask(red)
+    await yellow.expect(asked("red"))
+    await ask(yellow)
+    await yellow.expect(asked("yellow"), started(first))
+    await red.expect(asked("red"), asked("yellow"), started(first))
+
+
+async def start_base_game(server):
+    """Return both players of a new game in the base protocol, and its init event."""
+    red, init = await server.start()
+    yellow = await server.join(init["join"])
+    await yellow.expect_nothing()
+    return red, yellow, init
+
+
 # The page's server, and processes
 
 # A request that somebody begins and doesn't end.

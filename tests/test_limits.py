@@ -1,9 +1,4 @@
-"""
-Tests of what the server bounds: time, memory, and what a crowd costs.
-
-The figures are the contract's, and each test uses the real one, unless it says so.
-
-"""
+"""Tests of what the server bounds, with the real figures unless a test says so."""
 
 import asyncio
 import json
@@ -58,52 +53,6 @@ def test_figures_are_those_of_the_contract(real_grace):
     assert app.PROBE_TIMEOUT == 2
     assert app.PRESENCE_INTERVAL == 0.2
     assert app.MAX_FORSAKEN == 10_000
-
-
-# Presence
-
-
-async def test_crowd_costs_each_spectator_a_few_events(server):
-    red, yellow, init = await begin(server)
-    begun = time.monotonic()
-    for number in range(1, 51):
-        spectator = await server.watch(init["watch"], **V2)
-        # Whoever comes is told at once. The others would take 10 s for this.
-        assert await hear_presence(spectator) == presence(
-            "red", "yellow", spectators=number
-        )
-    assert time.monotonic() - begun < 5
-    count = 0
-    while (await hear_presence(red))["spectators"] < 50:
-        count += 1
-    assert count <= 1 + (time.monotonic() - begun) / 0.2
-    while (await hear_presence(yellow))["spectators"] < 50:
-        pass
-    await red.expect_nothing()
-
-
-async def test_each_is_told_only_if_it_differs_from_what_they_were_told(
-    server, monkeypatch
-):
-    red, yellow, init = await begin(server)
-    old = await server.watch(init["watch"], **V2)
-    one = presence("red", "yellow", spectators=1)
-    for client in (red, yellow, old):
-        assert await hear_presence(client) == one
-    # The interval begins with what changes nothing in the end.
-    away = await server.watch(init["watch"], **V2)
-    await hear_presence(away)
-    for client in (red, yellow, old):
-        assert await hear_presence(client) == presence("red", "yellow", spectators=2)
-    async with server.departure():
-        await away.close()
-    new = await server.watch(init["watch"], **V2)
-    assert await hear_presence(new) == presence("red", "yellow", spectators=2)
-    async with server.departure():
-        await old.close()
-    for client in (red, yellow, new):
-        assert await hear_presence(client) == one
-        await client.expect_nothing()
 
 
 # Games whose players are all away

@@ -32,10 +32,13 @@ from helpers import (
     free_port,
     has_ipv6,
     played,
+    present,
     result,
+    seat_of,
+    started,
+    won,
 )
 from test_browser import expect_board, expect_status, link, play, start
-from test_extension import present, seat_of, started, won
 
 # Debian has it where only root looks for programs.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")

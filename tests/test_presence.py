@@ -1,0 +1,156 @@
+"""Tests of presence: who is told when that others come and go."""
+
+import time
+
+import pytest
+
+from helpers import (
+    NOT_YOUR_TURN,
+    V2,
+    come,
+    hear,
+    play_all,
+    present,
+    start_game,
+    started,
+)
+
+at = pytest.mark.usefixtures("at_once")
+
+
+@at
+async def test_everybody_is_told_who_comes_and_goes(server):
+    red, init = await server.start(**V2)
+    spectator = await server.watch(init["watch"], **V2)
+    await spectator.expect(started(), present("red", spectators=1))
+    await red.expect(started(), present("red"), present("red", spectators=1))
+    yellow = await server.join(init["join"], **V2)
+    for client in (red, spectator):
+        await client.expect(present("red", "yellow", spectators=1))
+    await spectator.close()
+    await red.expect(present("red", "yellow"))
+    yellow.vanish()
+    await red.expect(present("red"))
+
+
+@at
+async def test_red_stands_before_yellow_whoever_came_first(server):
+    red, yellow, init = await start_game(server)
+    await red.close()
+    await yellow.expect(present("yellow"))
+    red = await come(server, "red", init)
+    await yellow.expect(present("red", "yellow"))
+    assert (await hear(red))[-1] == present("red", "yellow")
+
+
+@at
+async def test_base_clients_are_counted_but_not_told(server):
+    red, init = await server.start(**V2)
+    yellow = await server.join(init["join"])
+    await yellow.expect_nothing()
+    spectator = await server.watch(init["watch"])
+    await spectator.expect_nothing()
+    assert await hear(red) == [
+        started(),
+        present("red"),
+        present("red", "yellow"),
+        present("red", "yellow", spectators=1),
+    ]
+    await yellow.close()
+    await red.expect(present("red", spectators=1))
+    await spectator.expect_nothing()
+    await spectator.close()
+    await red.expect(present("red"))
+
+
+@at
+async def test_presence_is_not_sent_when_nobody_comes_or_goes(server):
+    red, yellow, init = await start_game(server)
+    await play_all(red, yellow, [3, 4])
+    await yellow.play(5)
+    await yellow.expect(NOT_YOUR_TURN)
+    silent = await server.connect(**V2)
+    for key in (init["join"], init["rejoin"], init["watch"] + "x"):
+        third = await server.join(key, **V2)
+        await third.expect_error()
+        await third.expect_close(1000)
+    await silent.close()
+    for player in (red, yellow):
+        assert await hear(player) == []
+
+
+@at
+async def test_presence_of_another_game_is_not_sent(server):
+    red, yellow, _ = await start_game(server)
+    red2, _, init2 = await start_game(server)
+    await server.watch(init2["watch"], **V2)
+    await red2.expect(present("red", "yellow", spectators=1))
+    for player in (red, yellow):
+        assert await hear(player) == []
+
+
+# With the real PRESENCE_INTERVAL
+
+
+def presence(*players, spectators=0):
+    return {"type": "presence", "players": list(players), "spectators": spectators}
+
+
+async def hear_presence(client):
+    """Return who is here, as the client is told next."""
+    while (event := await client.receive())["type"] != "presence":
+        pass
+    return event
+
+
+async def begin(server):
+    """Return both players of a new game, who know of each other, and the keys."""
+    red, init = await server.start(**V2)
+    yellow = await server.join(init["join"], **V2)
+    while await hear_presence(red) != presence("red", "yellow"):
+        pass
+    assert await hear_presence(yellow) == presence("red", "yellow")
+    return red, yellow, init
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_crowd_costs_each_spectator_a_few_events(server):
+    red, yellow, init = await begin(server)
+    begun = time.monotonic()
+    for number in range(1, 51):
+        spectator = await server.watch(init["watch"], **V2)
+        # Whoever comes is told at once. The others would take 10 s for this.
+        assert await hear_presence(spectator) == presence(
+            "red", "yellow", spectators=number
+        )
+    assert time.monotonic() - begun < 5
+    count = 0
+    while (await hear_presence(red))["spectators"] < 50:
+        count += 1
+    assert count <= 1 + (time.monotonic() - begun) / 0.2
+    while (await hear_presence(yellow))["spectators"] < 50:
+        pass
+    await red.expect_nothing()
+
+
+@pytest.mark.usefixtures("no_grace")
+async def test_each_is_told_only_if_it_differs_from_what_they_were_told(server):
+    red, yellow, init = await begin(server)
+    old = await server.watch(init["watch"], **V2)
+    one = presence("red", "yellow", spectators=1)
+    for client in (red, yellow, old):
+        assert await hear_presence(client) == one
+    # The interval begins with what changes nothing in the end.
+    away = await server.watch(init["watch"], **V2)
+    await hear_presence(away)
+    for client in (red, yellow, old):
+        assert await hear_presence(client) == presence("red", "yellow", spectators=2)
+    async with server.departure():
+        await away.close()
+    new = await server.watch(init["watch"], **V2)
+    assert await hear_presence(new) == presence("red", "yellow", spectators=2)
+    async with server.departure():
+        await old.close()
+    for client in (red, yellow, new):
+        assert await hear_presence(client) == one
+        await client.expect_nothing()
