@@ -109,9 +109,9 @@ def parse(message):
 
 
 @functools.lru_cache(maxsize=1000)
-def encode(items):
-    """Return the message for the items of an event. Most are sent again and again."""
-    return json.dumps(dict(items))
+def encode(**event):
+    """Return the message for an event. Most events are sent again and again."""
+    return json.dumps(event)
 
 
 def send(connections, event):
@@ -121,7 +121,7 @@ def send(connections, event):
     if connections:
         # Unlike websocket.send(), this doesn't raise when a client is leaving:
         # what the client sent before it left still counts.
-        broadcast(connections, encode(tuple(event.items())))
+        broadcast(connections, encode(**event))
 
 
 async def answer(websocket, event):
@@ -254,18 +254,24 @@ def forget(match):
     match.spectators.clear()
 
 
-async def receive(websocket):
-    """Yield the events of a client, but for pings, which are answered."""
-    async for message in websocket:
-        try:
-            event = parse(message)
-        except Refused as exc:
-            await error(websocket, str(exc))
-            continue
-        if event["type"] == "ping" and websocket.subprotocol:
-            await answer(websocket, {"type": "pong"})
-        else:
-            yield event
+def play_move(match, player, column):
+    """Play a move, or raise :exc:`~connect4.IllegalMove`."""
+    row = match.game.play(player, column)
+
+    # Send the move to everybody.
+    event = {
+        "type": "play",
+        "player": player,
+        "column": column,
+        "row": row,
+    }
+    announce(match, event)
+
+    # If the game is over, send how it ended.
+    if match.game.winner is not None:
+        announce(match, {"type": "win", "player": match.game.winner})
+    elif match.game.drawn:
+        announce(match, {"type": "draw"})
 
 
 def ask_rematch(match, player):
@@ -284,35 +290,19 @@ def ask_rematch(match, player):
 
 async def play(websocket, match, player):
     """Receive and process the events of a player."""
-    async for event in receive(websocket):
+    async for message in websocket:
         try:
-            if event["type"] == "rematch" and websocket.subprotocol:
+            event = parse(message)
+            if event["type"] == "play":
+                play_move(match, player, event.get("column"))
+            elif event["type"] == "rematch" and websocket.subprotocol:
                 ask_rematch(match, player)
-                continue
-            if event["type"] != "play":
+            elif event["type"] == "ping" and websocket.subprotocol:
+                await answer(websocket, {"type": "pong"})
+            else:
                 raise Refused('A player sends "play"; in connect4.v2 also "rematch".')
-            # Play the move.
-            column = event.get("column")
-            row = match.game.play(player, column)
         except (Refused, IllegalMove) as exc:
-            # Tell only the sender what was wrong.
             await error(websocket, str(exc))
-            continue
-
-        # Send the move to everybody.
-        event = {
-            "type": "play",
-            "player": player,
-            "column": column,
-            "row": row,
-        }
-        announce(match, event)
-
-        # If the game is over, send how it ended.
-        if match.game.winner is not None:
-            announce(match, {"type": "win", "player": match.game.winner})
-        elif match.game.drawn:
-            announce(match, {"type": "draw"})
 
 
 async def start(websocket):
@@ -391,8 +381,14 @@ async def watch(websocket, watch_key):
     # Register the spectator, who is sent each move until they leave.
     enter(websocket, match, None)
     try:
-        async for _ in receive(websocket):
-            await error(websocket, "You are watching; only players can play.")
+        async for message in websocket:
+            try:
+                event = parse(message)
+                if event["type"] != "ping" or not websocket.subprotocol:
+                    raise Refused("You are watching; only players can play.")
+                await answer(websocket, {"type": "pong"})
+            except Refused as exc:
+                await error(websocket, str(exc))
     finally:
         leave(websocket, match, None)
 
