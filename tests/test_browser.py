@@ -1,52 +1,9 @@
 """Tests of the page in real browsers: red, yellow and a spectator play and watch."""
 
-import re
-
 from playwright.async_api import expect
 
-from helpers import KEYS, RED_WINS
-
-
-async def start(open_page, **options):
-    """Open the page of a first player; return it, and the Join and Watch links."""
-    red = await open_page(**options)
-    await expect_status(red, "You are red.")
-    join, watch = [await link(red, name) for name in ("join", "watch")]
-    KEYS.update(url.partition("=")[2] for url in (join, watch))
-    return red, join, watch
-
-
-async def link(page, name):
-    """Return the address of a link of the page."""
-    return await page.locator(f"a.{name}").evaluate("link => link.href")
-
-
-async def play(page, column):
-    """Click a column as soon as it's this player's turn."""
-    await expect_status(page, "Your turn.")
-    await page.locator(f".column[data-column='{column}']").click()
-
-
-async def play_all(red, yellow, columns):
-    for number, column in enumerate(columns):
-        await play(yellow if number % 2 else red, column)
-
-
-async def expect_status(page, text):
-    """Wait until the status says so."""
-    await expect(page.get_by_role("status")).to_contain_text(text)
-
-
-async def expect_board(page, columns, first="red"):
-    """Wait until the board shows just the moves in these columns."""
-    colours = ["red", "yellow"] if first == "red" else ["yellow", "red"]
-    board = [["empty"] * 6 for _ in range(7)]
-    for number, column in enumerate(columns):
-        board[column][board[column].index("empty")] = colours[number % 2]
-    for column, cells in enumerate(board):
-        await expect(
-            page.locator(f".column[data-column='{column}'] > .cell")
-        ).to_have_class([re.compile(rf"\b{colour}\b") for colour in cells])
+from helpers import RED_WINS
+from states import expect_board, expect_status, link, play, play_all, start
 
 
 async def test_two_play_a_whole_game_and_a_third_watches(open_page):

@@ -466,6 +466,22 @@ class Story:
         client.end(way)
         await self.left(client)
 
+    async def freeze(self, number, protocol):
+        """A player freezes, and takes the seat again with another connection."""
+        players = [client for client in self.clients if self.seats.get(client.player)]
+        if players:
+            frozen = players[number % len(players)]
+            seats = app.WATCH[self.keys["watch"]].players
+            old = seats[frozen.player]
+            frozen.transport.pause_reading()
+            self.clients.remove(frozen)
+            # However long one waits, it gives no sign of life.
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(app, "PROBE_TIMEOUT", 0)
+                await self.come(frozen.player, protocol)
+                await until(lambda: seats[frozen.player] is not old)
+            frozen.transport.abort()
+
     async def offend(self, number, fatal, pieces):
         """Likewise, because it sends what the contract closes the connection for."""
         if len(self.clients) < 4 and number:
@@ -576,6 +592,7 @@ steps = st.one_of(
     *[coming] * 4,
     st.just(["ask"]),
     st.tuples(st.just("leave"), number, st.sampled_from(["reset", "end", "close"])),
+    st.tuples(st.just("freeze"), number, protocols),
     st.tuples(st.just("offend"), number, st.sampled_from(FATAL), fragments),
 )
 
@@ -583,7 +600,7 @@ steps = st.one_of(
 def test_everybody_sees_what_the_contract_says_whatever_happens():
     # Hypothesis likes short lists, but in short stories little happens.
     stories = st.tuples(protocols, st.lists(steps, min_size=20, max_size=40))
-    assert explore(stories, 260, tell) >= 10_000
+    assert explore(stories, 330, tell) >= 10_000
 
 
 async def tell_singles(port, protocols, columns, bursts):

@@ -19,15 +19,7 @@ from playwright.async_api import expect
 
 import app
 from helpers import KEYS
-from test_browser import (
-    RED_WINS,
-    expect_board,
-    expect_status,
-    link,
-    play,
-    play_all,
-    start,
-)
+from states import RED_WINS, expect_board, expect_status, link, play, play_all, start
 
 FREEZE = 15  # seconds that the network of the second player stands still
 LONG_TIMEOUT = 20_000  # for what takes longer than others, in milliseconds

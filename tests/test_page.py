@@ -14,8 +14,7 @@ from playwright.async_api import expect
 
 from conftest import BROWSER, BROWSER_OPTIONS
 from helpers import DRAWN, TIMEOUT, Site
-from states import DIAGONAL, STATES, Match
-from test_browser import expect_board, expect_status, link, play
+from states import DIAGONAL, STATES, Match, expect_board, expect_status, link, play
 
 SCREENS = [(320, 568), (360, 640), (568, 320), (768, 1024), (1280, 720), (1920, 1080)]
 PHONE = {

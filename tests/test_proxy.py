@@ -38,7 +38,7 @@ from helpers import (
     started,
     won,
 )
-from test_browser import expect_board, expect_status, link, play, start
+from states import expect_board, expect_status, link, play, start
 
 # Debian has it where only root looks for programs.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
