@@ -110,9 +110,7 @@ function recallSeat() {
 
 // The tab may remember another seat than the one whose key is of no use.
 function forgetSeat(key) {
-  if (history.state?.rejoin === key) {
-    history.replaceState(null, "");
-  }
+  history.replaceState(null, "");
   if (tabStorage()?.getItem("rejoin") === key) {
     tabStorage().removeItem("rejoin");
   }

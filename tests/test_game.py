@@ -172,6 +172,11 @@ STORIES = [
         "gone",
         "All have left. You can start a new one.",
     ),
+    (
+        [*past("red"), TURN, "reconnecting", "open", "closed"],
+        "gone",
+        "This game is gone. You can start a new one.",
+    ),
     (["closed"], "gone", "This game is gone. You can start a new one."),
     (
         ["open", error("Too late."), "reconnecting"],

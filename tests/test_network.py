@@ -18,8 +18,8 @@ import pytest
 from playwright.async_api import expect
 
 import app
-from helpers import KEYS
-from states import RED_WINS, expect_board, expect_status, link, play, play_all, start
+from helpers import KEYS, RED_WINS
+from states import expect_board, expect_status, link, play, play_all, start
 
 FREEZE = 15  # seconds that the network of the second player stands still
 LONG_TIMEOUT = 20_000  # for what takes longer than others, in milliseconds

@@ -729,28 +729,6 @@ async def test_highlight_can_be_seen(match, look_at):
         assert sum(contrast(*pair) >= 1.5 for pair in pairs) > len(pairs) / 6
 
 
-async def test_title_tells_whose_turn_it_is_and_how_the_game_ended(match):
-    await match.begin(*DIAGONAL[:-2])
-    red, yellow = await match.open("red"), await match.open("yellow")
-    spectator = await match.open("spectator")
-    await expect(yellow).to_have_title(re.compile("Your turn"))
-    for page in (red, spectator):
-        await expect(page).to_have_title("Connect Four")
-    await play(yellow, DIAGONAL[-2])
-    await expect(red).to_have_title(re.compile("Your turn"))
-    for page in (yellow, spectator):
-        await expect(page).to_have_title("Connect Four")
-    await play(red, DIAGONAL[-1])
-    await expect(red).to_have_title(re.compile("You win"))
-    for page in (yellow, spectator):
-        await expect(page).to_have_title(re.compile("Red wins"))
-
-
-async def test_title_tells_a_draw(match):
-    await match.begin(*DRAWN)
-    await expect(await match.open("red")).to_have_title(re.compile("draw"))
-
-
 async def test_checker_falls_unless_motion_is_reduced(match):
     script = """
         window.animations = [];

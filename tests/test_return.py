@@ -72,6 +72,21 @@ async def test_only_the_key_that_is_of_no_use_is_forgotten(open_page, site):
     await expect(red.locator("a.join")).to_have_attribute("href", new)
 
 
+async def test_tab_that_finds_its_seat_taken_remembers_it(open_page, site):
+    red, join, _ = await start(open_page)
+    key = await red.evaluate("sessionStorage.getItem('rejoin')")
+    # A browser copies what a tab remembers when the tab is duplicated.
+    tab = await red.context.new_page()
+    await tab.goto(site.url + "favicon.svg")
+    await tab.evaluate(f"sessionStorage.setItem('rejoin', '{key}')")
+    await tab.goto(site.url)
+    await expect_status(tab, "Both seats are taken")
+    await red.close()
+    await tab.reload()
+    await expect_status(tab, "You are red.")
+    assert await link(tab, "join") == join
+
+
 async def test_nothing_that_is_dead_is_shown_without_the_script(open_page):
     page = await open_page(java_script_enabled=False)
     for role in ("link", "button"):
