@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 import app
+from helpers import Server
 from states import expect_board, expect_status, link, play, start
 
 LATE = '{"type": "error", "message": "The first event did not come in time."}'
@@ -81,7 +82,8 @@ async def test_tab_that_finds_its_seat_taken_remembers_it(open_page, site):
     await tab.evaluate(f"sessionStorage.setItem('rejoin', '{key}')")
     await tab.goto(site.url)
     await expect_status(tab, "Both seats are taken")
-    await red.close()
+    async with Server(site.servers[1]).departure():
+        await red.close()
     await tab.reload()
     await expect_status(tab, "You are red.")
     assert await link(tab, "join") == join
