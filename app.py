@@ -67,17 +67,12 @@ class Match:
     def __init__(self):
         self.game = None
         self.history = []  # the events that everybody was sent since "start"
+        self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.spectators = set()  # connections
         self.join_key = secrets.token_urlsafe(12)
         self.rejoin_key = None  # the first player's, who may not know the extension
         self.watch_key = secrets.token_urlsafe(12)
         self.presence_timer = None  # runs when presence was sent a moment ago
-
-    @property
-    def connected(self):
-        """The connections of all who are here."""
-        return [*self.players.values(), *self.spectators]
 
 
 class Refused(ValueError):
@@ -175,7 +170,7 @@ def send_presence(match, connections):
     event = {
         "type": "presence",
         "players": tuple(filter(match.players.get, (PLAYER1, PLAYER2))),
-        "spectators": len(match.spectators),
+        "spectators": len(match.connected) - len(match.players),
     }
     outdated = [
         websocket
@@ -202,9 +197,8 @@ def announce_presence(match):
 
 def enter(websocket, match, player):
     """Register a player, or a spectator if ``player`` is None; send the past."""
-    if player is None:
-        match.spectators.add(websocket)
-    else:
+    match.connected[websocket] = player
+    if player is not None:
         match.players[player] = websocket
         if match in FORSAKEN:
             FORSAKEN.pop(match).cancel()
@@ -214,15 +208,16 @@ def enter(websocket, match, player):
     announce_presence(match)
 
 
-def leave(websocket, match, player):
-    """Unregister a player or a spectator whose connection has ended."""
-    match.spectators.discard(websocket)
-    # A newcomer may sit in the seat by now.
-    if match.players.get(player) is websocket:
-        del match.players[player]
-        if not match.players:
-            forsake(match)
-    announce_presence(match)
+def leave(websocket, match):
+    """Unregister a connection that has ended."""
+    # It isn't here any more if it was dropped for a newcomer, or the match forgotten.
+    if websocket in match.connected:
+        player = match.connected.pop(websocket)
+        if player is not None:
+            del match.players[player]
+            if not match.players:
+                forsake(match)
+        announce_presence(match)
 
 
 def forsake(match):
@@ -247,11 +242,11 @@ def forget(match):
         "type": "error",
         "message": "Both players have left, and the game is gone.",
     }
-    send(match.spectators, event)
+    send(match.connected, event)
     # Together, as closing takes a while where a client has frozen.
-    closing = (spectator.close() for spectator in match.spectators)
+    closing = (spectator.close() for spectator in match.connected)
     asyncio.gather(*closing, return_exceptions=True)
-    match.spectators.clear()
+    match.connected.clear()
 
 
 def play_move(match, player, column):
@@ -324,7 +319,7 @@ async def start(websocket):
     try:
         await play(websocket, match, PLAYER1)
     finally:
-        leave(websocket, match, PLAYER1)
+        leave(websocket, match)
 
 
 async def join(websocket, join_key):
@@ -345,7 +340,7 @@ async def join(websocket, join_key):
         occupant.transport.abort()
         # A probe gives up control: look everything up again afterwards, unless
         # the seat is as it was.
-        if match.players.get(player) is occupant:
+        if match.connected.pop(occupant, None):
             break
 
     # Send the keys, for which the base protocol has no event here.
@@ -357,7 +352,7 @@ async def join(websocket, join_key):
     try:
         await play(websocket, match, player)
     finally:
-        leave(websocket, match, player)
+        leave(websocket, match)
 
 
 async def is_alive(websocket):
@@ -390,7 +385,7 @@ async def watch(websocket, watch_key):
             except Refused as exc:
                 await error(websocket, str(exc))
     finally:
-        leave(websocket, match, None)
+        leave(websocket, match)
 
 
 async def handler(websocket):

@@ -740,8 +740,8 @@ def table(medians):
         cells = [
             f"{value:,.0f}"
             if value >= 1000
-            else f"{value:#.3g}".rstrip(".").replace("nan", "unknown")
-            for value in (values[name] for name in columns)
+            else f"{value:#.3g}".rstrip(".").replace("nan", "–")
+            for value in (values.get(name, math.nan) for name in columns)
         ]
         yield f"| {figure} | {' | '.join(cells)} |"
 

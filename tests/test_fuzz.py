@@ -370,7 +370,7 @@ class Story:
         assert (game.winner, game.over) == (board.winner, board.over)
         seats = [client.player for client in self.clients]
         assert {*match.players} == {*seats} - {None}
-        assert len(match.spectators) == seats.count(None)
+        assert [*match.connected.values()].count(None) == seats.count(None)
 
     # What happens
 
