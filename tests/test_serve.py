@@ -436,7 +436,7 @@ async def test_second_ctrl_c_ends_the_program_without_a_word(launch):
     program.process.send_signal(signal.SIGINT)
     # The program has begun to stop when the page is closed.
     async with asyncio.timeout(TIMEOUT):
-        with contextlib.suppress(ConnectionRefusedError):
+        with contextlib.suppress(ConnectionError):
             while True:
                 _, writer = await asyncio.open_connection(
                     "127.0.0.1", program.page.port
