@@ -645,6 +645,8 @@ async def main():
     try:
         await stop.wait()
     finally:
+        # It takes a moment. A second Ctrl-C would interrupt whatever runs by then.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         page.close()
         games.close()
         # Whoever doesn't close in time is cut off when the event loop ends.
