@@ -40,7 +40,7 @@ def no_grace(monkeypatch, request):
 
 
 @pytest.fixture
-def real_grace():
+async def real_grace():
     """Games wait for their players; those that are left in the end are forgotten."""
     yield
     for match in list(app.FORSAKEN):

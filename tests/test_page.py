@@ -854,6 +854,8 @@ async def test_old_news_is_not_announced_again_with_what_is_new(match):
     await match.begin(*DIAGONAL[:-1])
     red = await match.open("red")
     await hear(red, forget=True)
+    await match.leave("yellow")
+    await expect_status(red, "left")
     yellow = await match.open("yellow")
     await expect_status(red, "Yellow is back")
     spectator = await match.open("spectator")
