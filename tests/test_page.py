@@ -745,7 +745,14 @@ async def test_checker_falls_unless_motion_is_reduced(match):
     match.options = {"reduced_motion": "reduce"}
     spectator = await match.open("spectator")
     await column_of(red, DIAGONAL[-1]).click()
-    await red.wait_for_function("window.animations.includes('fall')")
+    await red.evaluate(
+        """() => new Promise((resolve) => {
+            const look = () => window.animations.includes("fall")
+                ? resolve()
+                : requestAnimationFrame(look);
+            look();
+        })"""
+    )
     await expect_board(spectator, DIAGONAL)
     await spectator.locator(".cell.line").first.wait_for()
     still = {"box-shadow", "opacity", "color", "background-color", "border-color"}
