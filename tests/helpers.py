@@ -259,6 +259,13 @@ async def hear(client):
     return events
 
 
+async def hear_presence(client):
+    """Return who is here, as the client is told next."""
+    while (event := await client.receive())["type"] != "presence":
+        pass
+    return event
+
+
 async def come(server, who, init, **options):
     """Connect a player, with the key that takes the seat again, or a spectator."""
     if who == "spectator":
@@ -272,11 +279,12 @@ def sitting(player, red, yellow):
 
 
 async def start_game(server):
-    """Return both players of a new game, and its init event."""
+    """Return both players of a new game, who know of each other, and its init event."""
     red, init = await server.start(**V2)
     yellow = await server.join(init["join"], **V2)
-    await hear(yellow)
-    await hear(red)
+    while await hear_presence(red) != present("red", "yellow"):
+        pass
+    assert await hear_presence(yellow) == present("red", "yellow")
     return red, yellow, init
 
 

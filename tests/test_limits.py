@@ -8,28 +8,16 @@ import pytest
 from websockets.asyncio.client import connect
 
 import app
-from helpers import TIMEOUT, V2, Server, played
-
-
-def presence(*players, spectators=0):
-    return {"type": "presence", "players": list(players), "spectators": spectators}
-
-
-async def hear_presence(client):
-    """Return who is here, as the client is told next."""
-    while (event := await client.receive())["type"] != "presence":
-        pass
-    return event
-
-
-async def begin(server):
-    """Return both players of a new game, who know of each other, and the keys."""
-    red, init = await server.start(**V2)
-    yellow = await server.join(init["join"], **V2)
-    while await hear_presence(red) != presence("red", "yellow"):
-        pass
-    assert await hear_presence(yellow) == presence("red", "yellow")
-    return red, yellow, init
+from helpers import (
+    PONG,
+    TIMEOUT,
+    V2,
+    Server,
+    hear_presence,
+    played,
+    present,
+    start_game,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +133,7 @@ async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
         await flooder.send({"type": "ping"})
     counting = asyncio.create_task(count_turns())
     for _ in range(30):
-        assert await flooder.receive() == {"type": "pong"}
+        assert await flooder.receive() == PONG
     counting.cancel()
     assert turns >= 30
 
@@ -156,7 +144,7 @@ async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised(
 ):
     async with app.serve_games("127.0.0.1", 0) as games:
         server = Server(games)
-        red, yellow, init = await begin(server)
+        red, yellow, init = await start_game(server)
         lively = await server.watch(init["watch"], **V2)
         silent = await server.connect()
         begun = time.monotonic()
@@ -173,7 +161,7 @@ async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised(
         yellow.websocket.transport.pause_reading()
         async with asyncio.timeout(2 * TIMEOUT):
             noticed, refused = await asyncio.gather(
-                time_of(red, **presence("red", spectators=1)),
+                time_of(red, **present("red", spectators=1)),
                 time_of(silent, type="error"),
             )
         assert 7 <= noticed <= 18.5

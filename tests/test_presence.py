@@ -9,6 +9,7 @@ from helpers import (
     V2,
     come,
     hear,
+    hear_presence,
     play_all,
     present,
     start_game,
@@ -92,35 +93,14 @@ async def test_presence_of_another_game_is_not_sent(server):
 # With the real PRESENCE_INTERVAL
 
 
-def presence(*players, spectators=0):
-    return {"type": "presence", "players": list(players), "spectators": spectators}
-
-
-async def hear_presence(client):
-    """Return who is here, as the client is told next."""
-    while (event := await client.receive())["type"] != "presence":
-        pass
-    return event
-
-
-async def begin(server):
-    """Return both players of a new game, who know of each other, and the keys."""
-    red, init = await server.start(**V2)
-    yellow = await server.join(init["join"], **V2)
-    while await hear_presence(red) != presence("red", "yellow"):
-        pass
-    assert await hear_presence(yellow) == presence("red", "yellow")
-    return red, yellow, init
-
-
 @pytest.mark.usefixtures("no_grace")
 async def test_crowd_costs_each_spectator_a_few_events(server):
-    red, yellow, init = await begin(server)
+    red, yellow, init = await start_game(server)
     begun = time.monotonic()
     for number in range(1, 51):
         spectator = await server.watch(init["watch"], **V2)
         # Whoever comes is told at once. The others would take 10 s for this.
-        assert await hear_presence(spectator) == presence(
+        assert await hear_presence(spectator) == present(
             "red", "yellow", spectators=number
         )
     assert time.monotonic() - begun < 5
@@ -135,20 +115,20 @@ async def test_crowd_costs_each_spectator_a_few_events(server):
 
 @pytest.mark.usefixtures("no_grace")
 async def test_each_is_told_only_if_it_differs_from_what_they_were_told(server):
-    red, yellow, init = await begin(server)
+    red, yellow, init = await start_game(server)
     old = await server.watch(init["watch"], **V2)
-    one = presence("red", "yellow", spectators=1)
+    one = present("red", "yellow", spectators=1)
     for client in (red, yellow, old):
         assert await hear_presence(client) == one
     # The interval begins with what changes nothing in the end.
     away = await server.watch(init["watch"], **V2)
     await hear_presence(away)
     for client in (red, yellow, old):
-        assert await hear_presence(client) == presence("red", "yellow", spectators=2)
+        assert await hear_presence(client) == present("red", "yellow", spectators=2)
     async with server.departure():
         await away.close()
     new = await server.watch(init["watch"], **V2)
-    assert await hear_presence(new) == presence("red", "yellow", spectators=2)
+    assert await hear_presence(new) == present("red", "yellow", spectators=2)
     async with server.departure():
         await old.close()
     for client in (red, yellow, new):
