@@ -20,13 +20,6 @@ from helpers import (
 )
 
 
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch, request):
-    """Games are forgotten at once, but in the tests that are about it."""
-    if "real_grace" not in request.fixturenames:
-        monkeypatch.setattr(app, "GRACE_PERIOD", 0)
-
-
 @pytest.fixture
 async def real_grace():
     """Games wait for their players; those that are left in the end are forgotten."""
@@ -35,7 +28,7 @@ async def real_grace():
         app.forget(match)
 
 
-def test_figures_are_those_of_the_contract(real_grace):
+def test_figures_are_those_of_the_contract():
     assert app.GRACE_PERIOD == 600
     assert app.INIT_TIMEOUT == 10
     assert app.PROBE_TIMEOUT == 2
@@ -74,6 +67,7 @@ async def test_game_that_is_forsaken_longest_is_forgotten_when_they_are_too_many
     assert {*app.JOIN} == {init[name] for init in kept for name in ("join", "rejoin")}
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_game_that_is_forgotten_at_once_is_not_forgotten_again(
     server, monkeypatch
 ):
@@ -83,6 +77,7 @@ async def test_game_that_is_forgotten_at_once_is_not_forgotten_again(
     assert (app.JOIN, app.WATCH, app.FORSAKEN) == ({}, {}, {})
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_spectators_of_a_forgotten_game_are_closed_together(server):
     red, init = await server.start()
     spectators = [await server.watch(init["watch"]) for _ in range(4)]
@@ -103,12 +98,14 @@ async def test_spectators_of_a_forgotten_game_are_closed_together(server):
 # Connections
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_compression_is_off_whatever_the_client_offers(server):
     url = f"ws://127.0.0.1:{server.port}/"
     async with connect(url, compression="deflate") as websocket:
         assert "Sec-WebSocket-Extensions" not in websocket.response.headers
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_headers_of_the_handshake_are_not_kept(server):
     _, init = await server.start()
     spectator = await server.watch(init["watch"])
@@ -117,6 +114,7 @@ async def test_headers_of_the_handshake_are_not_kept(server):
         assert not [*websocket.request.headers, *websocket.response.headers]
 
 
+@pytest.mark.usefixtures("no_grace")
 async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
     flooder, _ = await server.start(**V2)
     await hear_presence(flooder)
@@ -146,31 +144,29 @@ async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised(
         server = Server(games)
         red, yellow, init = await start_game(server)
         lively = await server.watch(init["watch"], **V2)
+        for client in (red, lively):
+            told = present("red", "yellow", spectators=1)
+            assert await hear_presence(client) == told
         silent = await server.connect()
         begun = time.monotonic()
 
-        async def time_of(client, **expected):
-            """Return when a client was sent an event with these values."""
-            while (
-                not expected.items()
-                <= json.loads(await client.websocket.recv()).items()
-            ):
-                pass
-            return time.monotonic() - begun
+        async def next_event(client):
+            """Return the next event, and when it came, however late."""
+            event = json.loads(await client.websocket.recv())
+            return event, time.monotonic() - begun
 
         yellow.websocket.transport.pause_reading()
         async with asyncio.timeout(2 * TIMEOUT):
-            noticed, refused = await asyncio.gather(
-                time_of(red, **present("red", spectators=1)),
-                time_of(silent, type="error"),
+            (left, noticed), (late, refused) = await asyncio.gather(
+                next_event(red), next_event(silent)
             )
-        assert 7 <= noticed <= 18.5
-        assert 9.5 <= refused <= 11.5
+        assert left == present("red", spectators=1)
+        assert 16.5 <= noticed <= 18.5
+        assert late["type"] == "error"
+        assert 9.5 <= refused <= 11
         await silent.expect_close(1008)
         # Who answers pings stays, however long nothing happens.
-        assert await hear_presence(lively)
+        await lively.expect(left)
         await red.play(3)
-        while (event := await lively.receive())["type"] != "play":
-            pass
-        assert event == played(3)[0]
+        await lively.expect(*played(3))
         yellow.vanish()
