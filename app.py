@@ -16,7 +16,6 @@ import functools
 import ipaddress
 import json
 import logging
-import pathlib
 import secrets
 import signal
 import socket
@@ -24,9 +23,9 @@ import sys
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.protocol import SEND_EOF
 
 from connect4 import PLAYER1, PLAYER2, Connect4, IllegalMove
+from page import refuse_surplus, serve_page
 
 # The games, by the keys that people were given.
 JOIN = {}  # key: (match, player)
@@ -441,16 +440,6 @@ class Connection(ServerConnection):
         self.transport.abort()
 
 
-def refuse_surplus(connection, _):
-    """Drop a client that sends more than its request before the answer."""
-    # RFC 6455, section 4.1, forbids that. websockets (17.4) takes it for frames,
-    # ends the connection, and then fails to answer the request, with a traceback.
-    if connection.protocol.eof_sent:
-        connection.transport.abort()
-        return connection.wait_closed()
-    return None
-
-
 def serve_games(host, port):
     """Return the WebSocket server, to be used as :func:`serve` is."""
     return serve(
@@ -470,83 +459,6 @@ def serve_games(host, port):
         # A player whose network is gone is noticed within 18 seconds.
         ping_interval=10,
         ping_timeout=7,
-        close_timeout=1,
-        logger=LOGGER,
-    )
-
-
-HERE = pathlib.Path(__file__).parent
-
-# What the page consists of. Nothing else in the folder can be had.
-FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/main.js": ("main.js", "text/javascript; charset=utf-8"),
-    "/connect4.js": ("connect4.js", "text/javascript; charset=utf-8"),
-    "/connection.js": ("connection.js", "text/javascript; charset=utf-8"),
-    "/game.js": ("game.js", "text/javascript; charset=utf-8"),
-    "/connect4.css": ("connect4.css", "text/css; charset=utf-8"),
-    "/favicon.ico": ("favicon.svg", "image/svg+xml"),
-    "/favicon.svg": ("favicon.svg", "image/svg+xml"),
-}
-
-# The page loads nothing but its own files, and so may connect to any WebSocket:
-# its own is on another port, and in a policy "'self'" doesn't include that.
-HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self' ws: wss:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
-class PageConnection(ServerConnection):
-    """A connection that is given an answer to whatever it requests."""
-
-    def send_data(self):
-        """Say what is wrong where websockets (17.4) would hang up in silence."""
-        if self.request is None and self.protocol.writes == [SEND_EOF]:
-            text = "This isn't a valid request, or it has a body.\n"
-            self.protocol.writes.insert(0, self.respond(400, text).serialize())
-        super().send_data()
-
-
-def serve_page(host, port):
-    """Return the HTTP server of the page, to be used as :func:`serve` is."""
-    # Read now, because later the disk could keep the games waiting.
-    files = {
-        path: ((HERE / name).read_text(encoding="utf-8"), content_type)
-        for path, (name, content_type) in FILES.items()
-    }
-
-    def respond(connection, request):
-        """Answer every request, so that the handshake never gets any further."""
-        path = request.path.partition("?")[0]
-        if request.method not in ("GET", "HEAD"):
-            response = connection.respond(405, "Only GET and HEAD are allowed.\n")
-            response.headers["Allow"] = "GET, HEAD"
-        elif path not in files:
-            response = connection.respond(404, "There is nothing here.\n")
-        else:
-            text, content_type = files[path]
-            response = connection.respond(200, text)
-            # Setting a header adds it to those of the same name.
-            del response.headers["Content-Type"]
-            response.headers["Content-Type"] = content_type
-        response.headers.update(HEADERS)
-        if request.method == "HEAD":
-            response.body = b""
-        return refuse_surplus(connection, request) or response
-
-    return serve(
-        handler,
-        host,
-        port,
-        create_connection=PageConnection,
-        process_request=respond,
         close_timeout=1,
         logger=LOGGER,
     )

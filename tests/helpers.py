@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 import app
+from page import HERE
 
 TIMEOUT = 10  # seconds
 
@@ -385,7 +386,7 @@ async def execute(*command):
     pipe = asyncio.subprocess.PIPE
     env = {name: os.environ[name] for name in os.environ if name[:6] != "PYTHON"}
     return await asyncio.create_subprocess_exec(
-        *map(str, command), cwd=app.HERE, env=env, stdout=pipe, stderr=pipe
+        *map(str, command), cwd=HERE, env=env, stdout=pipe, stderr=pipe
     )
 
 

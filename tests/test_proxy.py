@@ -20,7 +20,6 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-import app
 from helpers import (
     KEYS,
     RED_WINS,
@@ -38,6 +37,7 @@ from helpers import (
     started,
     won,
 )
+from page import FILES, HERE
 from states import expect_board, expect_status, link, play, start
 
 # Debian has it where only root looks for programs.
@@ -126,7 +126,7 @@ async def request(connection, path, *, method="GET", **headers):
 
 def configuration(site, proxy, certificate):
     """Return the README's configuration, with the names, ports and paths of a test."""
-    readme = (app.HERE / "README.md").read_text(encoding="utf-8")
+    readme = (HERE / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```nginx\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     folder = "/etc/letsencrypt/live/connect4.example.org"
     places = {
@@ -195,7 +195,7 @@ async def proxy(site, certificate, tmp_path):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 async def test_answers_come_through_as_they_are(site, proxy, method):
-    for path in [*app.FILES, "/nothing", "/?watch=nothing"]:
+    for path in [*FILES, "/nothing", "/?watch=nothing"]:
         host = f"localhost:{proxy.port}"
         direct = http.client.HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT)
         answers = [

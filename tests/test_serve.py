@@ -26,6 +26,7 @@ from helpers import (
     played,
     result,
 )
+from page import FILES, HERE
 
 
 @pytest.fixture
@@ -50,29 +51,29 @@ def name_of(path):
     return {"/": "index.html", "/favicon.ico": "favicon.svg"}.get(path, path[1:])
 
 
-@pytest.mark.parametrize("path", app.FILES)
+@pytest.mark.parametrize("path", FILES)
 async def test_file_is_served_with_its_type(page, path):
     name = name_of(path)
     status, headers, body = await page.request(path)
     assert status == 200
     assert headers["Content-Type"] == TYPES[name.rpartition(".")[2]]
     assert headers["Content-Length"] == str(len(body))
-    assert body == (app.HERE / name).read_bytes()
+    assert body == (HERE / name).read_bytes()
 
 
 async def test_characters_beyond_ascii_are_served_as_they_are(monkeypatch, tmp_path):
-    for name, _ in app.FILES.values():
+    for name, _ in FILES.values():
         (tmp_path / name).write_bytes(f"\n{name}: ● é ☃ 🟡\n".encode())
     monkeypatch.setattr(app, "HERE", tmp_path)
     async with app.serve_page("127.0.0.1", 0) as server:
         page = Page(server.sockets[0].getsockname()[1])
-        for path in app.FILES:
+        for path in FILES:
             answer = await page.request(path)
             assert answer.body == (tmp_path / name_of(path)).read_bytes()
             assert answer.headers["Content-Length"] == str(len(answer.body))
 
 
-@pytest.mark.parametrize("path", [*app.FILES, "/nothing"])
+@pytest.mark.parametrize("path", [*FILES, "/nothing"])
 async def test_head_gets_the_headers_and_no_body(page, path):
     get = await page.request(path)
     head = await page.request(path, method="HEAD")
@@ -181,7 +182,7 @@ async def test_handshake_does_not_open_a_websocket(page):
 
 
 async def test_query_string_is_ignored(page):
-    for path in app.FILES:
+    for path in FILES:
         for query in ("?", "?join=a", "?watch=b&x=/../app.py", "??", "?%00"):
             assert (await page.request(path + query)).status == 200
     assert (await page.request("/app.py?/main.js")).status == 404
