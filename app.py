@@ -49,6 +49,10 @@ PROBE_TIMEOUT = 2
 # How often the people at a game are told who comes and goes, in seconds.
 PRESENCE_INTERVAL = 0.2
 
+# The code that opens the second seat is read aloud and typed: none look alike.
+CODE_LETTERS = "23478abcdefhjkmnpqrtvwxy"
+CODE_LENGTH = 6
+
 # The subprotocol of clients that understand more than the tutorial's.
 EXTENSION = "connect4.v2"
 
@@ -71,6 +75,8 @@ class Match:
         self.join_key = secrets.token_urlsafe(12)
         self.rejoin_key = None  # the first player's, who may not know the extension
         self.watch_key = secrets.token_urlsafe(12)
+        self.invite = None  # a short join key, until the second player comes
+        self.wins = {PLAYER1: 0, PLAYER2: 0}
         self.presence_timer = None  # runs when presence was sent a moment ago
 
 
@@ -113,9 +119,12 @@ def send(connections, event):
     if event["type"] not in BASE_EVENTS:
         connections = [websocket for websocket in connections if websocket.subprotocol]
     if connections:
+        # Keys aren't sent again and again, and a cache can't look up a dict.
+        once = event["type"] in ("init", "start")
+        message = json.dumps(event) if once else encode(**event)
         # Unlike websocket.send(), this doesn't raise when a client is leaving:
         # what the client sent before it left still counts.
-        broadcast(connections, encode(**event))
+        broadcast(connections, message)
 
 
 async def answer(websocket, event):
@@ -145,7 +154,12 @@ def begin(match, first):
     """Begin a game, in which ``first`` moves first, on an empty board."""
     match.game = Connect4(first)
     match.history.clear()
-    announce(match, {"type": "start", "player": first})
+    event = {
+        "type": "start",
+        "player": first,
+        "wins": dict(match.wins),
+    }
+    announce(match, event)
 
 
 def send_init(websocket, match, player):
@@ -159,6 +173,7 @@ def send_init(websocket, match, player):
         event |= {
             "player": player,
             "rejoin": match.rejoin_key if player == PLAYER1 else match.join_key,
+            "invite": match.invite if player == PLAYER1 else None,
             "host": find_address(websocket.server),
         }
     send([websocket], event)
@@ -201,6 +216,9 @@ def enter(websocket, match, player):
         match.players[player] = websocket
         if match in FORSAKEN:
             FORSAKEN.pop(match).cancel()
+        if player == PLAYER2 and match.invite is not None:
+            del JOIN[match.invite]
+            match.invite = None
     for event in match.history:
         send([websocket], event)
     send_presence(match, [websocket])
@@ -235,8 +253,9 @@ def forget(match):
     """Forget a match, and close the connections of its spectators."""
     if match in FORSAKEN:
         FORSAKEN.pop(match).cancel()
-        del JOIN[match.rejoin_key]
-    del JOIN[match.join_key], WATCH[match.watch_key]
+    for key in (match.join_key, match.rejoin_key, match.invite):
+        JOIN.pop(key, None)
+    del WATCH[match.watch_key]
     event = {
         "type": "error",
         "message": "Both players have left, and the game is gone.",
@@ -263,6 +282,7 @@ def play_move(match, player, column):
 
     # If the game is over, send how it ended.
     if match.game.winner is not None:
+        match.wins[player] += 1
         announce(match, {"type": "win", "player": match.game.winner})
     elif match.game.drawn:
         announce(match, {"type": "draw"})
@@ -299,6 +319,14 @@ async def play(websocket, match, player):
             await error(websocket, str(exc))
 
 
+def new_code():
+    """Return a code that isn't in use."""
+    while True:
+        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+        if code not in JOIN:
+            return code
+
+
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     # Create the match and the keys to it.
@@ -308,6 +336,8 @@ async def start(websocket):
     if websocket.subprotocol:
         match.rejoin_key = secrets.token_urlsafe(12)
         JOIN[match.rejoin_key] = match, PLAYER1
+        match.invite = new_code()
+        JOIN[match.invite] = match, PLAYER2
     begin(match, PLAYER1)
 
     # Send the keys to the first player, who hands them on to friends.
@@ -323,6 +353,10 @@ async def start(websocket):
 
 async def join(websocket, join_key):
     """Handle a connection from a player who takes a seat, or takes it again."""
+    # A code may be typed in capitals.
+    if len(join_key) == CODE_LENGTH:
+        join_key = join_key.lower()
+
     # Find the seat, and see that nobody sits there.
     while True:
         if join_key not in JOIN:

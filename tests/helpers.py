@@ -28,6 +28,7 @@ V2 = {"subprotocols": [app.EXTENSION]}
 
 # All the keys that were ever handed out to a client.
 KEYS = set()
+KEY_NAMES = "join", "watch", "rejoin", "invite"
 
 
 class Client:
@@ -49,9 +50,7 @@ class Client:
         """Return the next event."""
         async with asyncio.timeout(TIMEOUT):
             event = json.loads(await self.websocket.recv())
-        KEYS.update(
-            event[name] for name in ("join", "watch", "rejoin") if name in event
-        )
+        KEYS.update(event[name] for name in KEY_NAMES if event.get(name))
         return event
 
     async def expect(self, *events):
@@ -229,8 +228,9 @@ NOT_YOUR_TURN = {"type": "error", "message": "It isn't your turn."}
 PONG = {"type": "pong"}
 
 
-def started(player="red"):
-    return {"type": "start", "player": player}
+def started(player="red", red=0, yellow=0):
+    wins = {"red": red, "yellow": yellow}
+    return {"type": "start", "player": player, "wins": wins}
 
 
 def won(player):
@@ -248,7 +248,7 @@ def present(*players, spectators=0):
 def seat_of(player, init):
     """Return the init event for a player, given the one that started the game."""
     rejoin = init["rejoin"] if player == "red" else init["join"]
-    return {**init, "player": player, "rejoin": rejoin}
+    return {**init, "player": player, "rejoin": rejoin, "invite": None}
 
 
 async def hear(client):
@@ -305,13 +305,13 @@ async def ask(client):
     await client.send({"type": "rematch"})
 
 
-async def begin_rematch(red, yellow, first="yellow"):
-    """Both players ask for a rematch, in which ``first`` moves first."""
+async def begin_rematch(red, yellow, start):
+    """Both players ask for a rematch, which begins with ``start``."""
     await ask(red)
     await yellow.expect(asked("red"))
     await ask(yellow)
-    await yellow.expect(asked("yellow"), started(first))
-    await red.expect(asked("red"), asked("yellow"), started(first))
+    await yellow.expect(asked("yellow"), start)
+    await red.expect(asked("red"), asked("yellow"), start)
 
 
 async def start_base_game(server):

@@ -40,6 +40,7 @@ async def test_first_player_receives_init_start_and_presence(server):
         "watch": watch,
         "player": "red",
         "rejoin": rejoin,
+        "invite": init["invite"],
         "host": None,
     }
     assert len({join, watch, rejoin}) == 3
@@ -51,7 +52,7 @@ async def test_join_key_is_the_rejoin_key_of_the_second_player(server):
     _, init = await server.start(**V2)
     yellow = await server.join(init["join"], **V2)
     assert await hear(yellow) == [
-        {**init, "player": "yellow", "rejoin": init["join"]},
+        seat_of("yellow", init),
         started(),
         present("red", "yellow"),
     ]
@@ -102,14 +103,14 @@ async def test_newcomer_receives_the_past_in_order(server, who, columns, then):
 async def test_newcomer_after_a_rematch_sees_the_new_game_only(server, who):
     red, yellow, init = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow)
+    await begin_rematch(red, yellow, started("yellow", red=1))
     await play_all(red, yellow, [3, 3], first="yellow")
     if who != "spectator":
         async with server.departure():
             await sitting(who, red, yellow).close()
     newcomer = await come(server, who, init)
     events = [event for event in await hear(newcomer) if event["type"] != "presence"]
-    assert events[-3:] == [started("yellow"), *played(3, 3, first="yellow")]
+    assert events[-3:] == [started("yellow", red=1), *played(3, 3, first="yellow")]
     assert events[:-3] == ([] if who == "spectator" else [seat_of(who, init)])
 
 
@@ -195,7 +196,7 @@ async def test_client_of_the_extension_joins_the_game_of_a_base_client(server):
     assert init.keys() == {"type", "join", "watch"}
     yellow = await server.join(init["join"], **V2)
     assert await hear(yellow) == [
-        {**init, "player": "yellow", "rejoin": init["join"], "host": None},
+        {**seat_of("yellow", init), "host": None},
         started(),
         present("red", "yellow"),
     ]
@@ -225,7 +226,7 @@ async def test_base_spectator_stays_through_a_rematch_with_base_events_only(serv
     await red.expect(present("red", "yellow", spectators=1))
     await yellow.expect(present("red", "yellow", spectators=1))
     await play_all(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow)
+    await begin_rematch(red, yellow, started("yellow", red=1))
     await play_all(red, yellow, RED_WINS, first="yellow", then=[won("yellow")])
     await spectator.expect(*played(*RED_WINS), won("red"))
     await spectator.expect(*played(*RED_WINS, first="yellow"), won("yellow"))
@@ -235,7 +236,7 @@ async def test_base_spectator_stays_through_a_rematch_with_base_events_only(serv
 async def test_base_newcomer_after_a_rematch_gets_the_new_game_only(server):
     red, yellow, init = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow)
+    await begin_rematch(red, yellow, started("yellow", red=1))
     await play_all(red, yellow, [3, 3], first="yellow")
     spectator = await server.watch(init["watch"])
     await spectator.expect(*played(3, 3, first="yellow"))

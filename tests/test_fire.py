@@ -33,7 +33,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import app
-from helpers import DRAWN, KEYS, RED_WINS, TIMEOUT, execute, played, result
+from helpers import DRAWN, KEYS, RED_WINS, TIMEOUT, execute, played, result, started
 
 pytestmark = pytest.mark.slow
 
@@ -450,7 +450,7 @@ class Game:
     async def play_on(self):
         """Play game after game, and end with a whole one."""
         for first in itertools.cycle(["red", "yellow"]):
-            await self.hear({"type": "start", "player": first})
+            await self.hear(started(first))
             for move in played(*DRAWN, first=first):
                 await asyncio.sleep(self.pause)
                 waits = [waited(pid) for pid in self.pids]

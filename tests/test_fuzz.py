@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import app
-from helpers import KEYS, TIMEOUT
+from helpers import KEYS, TIMEOUT, started
 from test_fire import BINARY, CLOSE, HANDSHAKES, PING, TEXT, frame
 
 pytestmark = pytest.mark.slow
@@ -290,8 +290,10 @@ class Story:
         self.board = Board("red")
         self.clients = []
         self.rematch = []
+        self.wins = {"red": 0, "yellow": 0}
         self.presence = None
         self.keys = {}
+        self.invite = None
         self.over = False
 
     # What is expected
@@ -314,7 +316,7 @@ class Story:
             self.tell({"type": "draw"}, clients)
 
     def tell_start(self, clients=None):
-        self.tell({"type": "start", "player": self.board.first}, clients)
+        self.tell(started(self.board.first, **self.wins), clients)
 
     def tell_presence(self, newcomers=()):
         players = [client.player for client in self.clients]
@@ -351,6 +353,8 @@ class Story:
             self.tell({"type": "rematch", "player": client.player})
             if len(self.rematch) == 2:
                 self.rematch = []
+                if self.board.winner is not None:
+                    self.wins[self.board.winner] += 1
                 self.board = Board(PLAYERS[self.board.first == "red"])
                 self.tell_start()
             return
@@ -392,8 +396,9 @@ class Story:
         KEYS.update(self.keys.values())
         if client.extended:
             KEYS.add(rejoin)
-            extra = {"player": "red", "rejoin": rejoin, "host": None}
-            assert event == {"type": "init", **self.keys, **extra}
+            self.invite = event["invite"]
+            extra = {"rejoin": rejoin, "invite": self.invite, "host": None}
+            assert event == {"type": "init", **self.keys, "player": "red", **extra}
         else:
             assert event == {"type": "init", **self.keys}
         self.seats = {"red": rejoin, "yellow": self.keys["join"]}
@@ -407,7 +412,8 @@ class Story:
         elif (key := self.seats[player]) is None:
             return
         else:
-            event = {"type": "init", "join": key}
+            code = self.invite if player == "yellow" else None
+            event = {"type": "init", "join": code.upper() if code else key}
         client = await self.connect(protocol, event)
         newcomers = [client]
         if player and player in [client.player for client in self.clients]:
@@ -422,7 +428,10 @@ class Story:
         self.clients.append(client)
         if player:
             event = {"type": "init", **self.keys, "player": player}
-            self.tell({**event, "rejoin": key, "host": None}, newcomers)
+            if player == "yellow":
+                self.invite = None
+            event |= {"rejoin": key, "invite": self.invite, "host": None}
+            self.tell(event, newcomers)
         self.tell_start(newcomers)
         for move in self.board.moves:
             self.tell_move(move, newcomers)
@@ -520,7 +529,7 @@ class Story:
         await until(lambda: not match.connected)
         if match.rejoin_key:
             # It is kept for those who come back. Nobody does.
-            assert {*app.JOIN} == {*self.seats.values()}
+            assert {*app.JOIN} == {*self.seats.values(), self.invite} - {None}
             assert {*app.WATCH} == {self.keys["watch"]}
             assert list(app.FORSAKEN) == [match]
         else:

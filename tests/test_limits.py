@@ -64,7 +64,8 @@ async def test_game_that_is_forsaken_longest_is_forgotten_when_they_are_too_many
     await leave(server, games[4][0])
     kept = [games[number][1] for number in (0, 3, 4)]
     assert {*app.WATCH} == {init["watch"] for init in kept}
-    assert {*app.JOIN} == {init[name] for init in kept for name in ("join", "rejoin")}
+    names = "join", "rejoin", "invite"
+    assert {*app.JOIN} == {init[name] for init in kept for name in names}
 
 
 @pytest.mark.usefixtures("no_grace")

@@ -86,9 +86,11 @@ async def test_rematch_is_refused_to_a_spectator(server, columns):
 
 @pytest.mark.parametrize("order", [("red", "yellow"), ("yellow", "red")])
 @pytest.mark.parametrize(
-    ("columns", "end"), [(RED_WINS, won("red")), (DRAWN, DRAW)], ids=["won", "drawn"]
+    ("columns", "end", "wins"),
+    [(RED_WINS, won("red"), 1), (DRAWN, DRAW, 0)],
+    ids=["won", "drawn"],
 )
-async def test_rematch_starts_when_both_have_asked(server, columns, end, order):
+async def test_rematch_starts_when_both_have_asked(server, columns, end, wins, order):
     red, yellow, init = await start_game(server)
     await play_all(red, yellow, columns, then=[end])
     spectator = await come(server, "spectator", init)
@@ -99,7 +101,7 @@ async def test_rematch_starts_when_both_have_asked(server, columns, end, order):
         for client in (red, yellow, spectator):
             await client.expect(asked(player))
     for client in (red, yellow, spectator):
-        assert await hear(client) == [started("yellow")]
+        assert await hear(client) == [started("yellow", red=wins)]
 
 
 async def test_rematch_begins_on_an_empty_board_with_the_other_player(server):
@@ -108,32 +110,38 @@ async def test_rematch_begins_on_an_empty_board_with_the_other_player(server):
     await hear(red)
     await hear(yellow)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow)
+    await begin_rematch(red, yellow, started("yellow", red=1))
     await red.play(0)
     await red.expect(NOT_YOUR_TURN)
     await play_all(red, yellow, RED_WINS, first="yellow", then=[won("yellow")])
-    events = [started("yellow"), *played(*RED_WINS, first="yellow"), won("yellow")]
+    events = [
+        started("yellow", red=1),
+        *played(*RED_WINS, first="yellow"),
+        won("yellow"),
+    ]
     assert (await hear(spectator))[-len(events) :] == events
 
 
-async def test_first_move_changes_hands_with_each_rematch(server):
+async def test_first_move_changes_hands_and_wins_are_counted_with_each_rematch(server):
     red, yellow, _ = await start_game(server)
+    wins = {"red": 0, "yellow": 0}
     for first, second in [("red", "yellow"), ("yellow", "red")] * 2:
         await play_all(red, yellow, RED_WINS, first=first, then=[won(first)])
-        await begin_rematch(red, yellow, first=second)
+        wins[first] += 1
+        await begin_rematch(red, yellow, started(second, **wins))
 
 
 async def test_first_move_changes_hands_after_a_draw_too(server):
     red, yellow, _ = await start_game(server)
     for first, second in [("red", "yellow"), ("yellow", "red")]:
         await play_all(red, yellow, DRAWN, first=first, then=[DRAW])
-        await begin_rematch(red, yellow, first=second)
+        await begin_rematch(red, yellow, started(second))
 
 
 async def test_both_must_ask_again_for_the_next_rematch(server):
     red, yellow, _ = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow)
+    await begin_rematch(red, yellow, started("yellow", red=1))
     for player in (red, yellow):
         await ask(player)
         await player.expect_error("isn't over")
@@ -146,11 +154,15 @@ async def test_both_must_ask_again_for_the_next_rematch(server):
 async def test_keys_stay_the_same_in_a_rematch(server):
     red, yellow, init = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow)
+    await begin_rematch(red, yellow, started("yellow", red=1))
     async with server.departure():
         await red.close()
     red = await come(server, "red", init)
-    told = [seat_of("red", init), started("yellow"), present("red", "yellow")]
+    told = [
+        seat_of("red", init),
+        started("yellow", red=1),
+        present("red", "yellow"),
+    ]
     assert await hear(red) == told
 
 
@@ -169,7 +181,7 @@ async def test_rematch_stays_asked_for_while_the_asker_is_away(server, way):
     await red.expect_error("already")
     await ask(yellow)
     for player in (red, yellow):
-        await player.expect(asked("yellow"), started("yellow"))
+        await player.expect(asked("yellow"), started("yellow", red=1))
 
 
 async def test_rematch_may_begin_while_the_asker_is_away(server):
@@ -182,9 +194,10 @@ async def test_rematch_may_begin_while_the_asker_is_away(server):
     await ask(yellow)
     await yellow.play(3)
     move = played(3, first="yellow")
-    await yellow.expect(asked("yellow"), started("yellow"), *move)
+    begun = [started("yellow", red=1), *move]
+    await yellow.expect(asked("yellow"), *begun)
     red = await come(server, "red", init)
-    told = [seat_of("red", init), started("yellow"), *move, present("red", "yellow")]
+    told = [seat_of("red", init), *begun, present("red", "yellow")]
     assert await hear(red) == told
 
 
@@ -205,4 +218,4 @@ async def test_rematch_stays_asked_for_while_both_are_away(server, long_grace):
         present("red", spectators=1),
     ]
     await ask(red)
-    await red.expect(asked("red"), started("yellow"))
+    await red.expect(asked("red"), started("yellow", red=1))

@@ -64,7 +64,7 @@ async def test_file_is_served_with_its_type(page, path):
 async def test_characters_beyond_ascii_are_served_as_they_are(monkeypatch, tmp_path):
     for name, _ in FILES.values():
         (tmp_path / name).write_bytes(f"\n{name}: ● é ☃ 🟡\n".encode())
-    monkeypatch.setattr(app, "HERE", tmp_path)
+    monkeypatch.setattr("page.HERE", tmp_path)
     async with app.serve_page("127.0.0.1", 0) as server:
         page = Page(server.sockets[0].getsockname()[1])
         for path in FILES:
@@ -162,7 +162,7 @@ async def test_request_that_breaks_off_closes_the_connection(page):
 
 async def test_half_a_request_closes_the_connection_in_the_end(monkeypatch):
     hasty = functools.partial(app.serve, open_timeout=0.05)
-    monkeypatch.setattr(app, "serve", hasty)
+    monkeypatch.setattr("page.serve", hasty)
     async with app.serve_page("127.0.0.1", 0) as server:
         page = Page(server.sockets[0].getsockname()[1])
         for data in (b"", b"GET", HALF):
