@@ -1,25 +1,28 @@
 """
 Tests that the server keeps the contract whatever clients send.
 
-Hypothesis makes up what they send, and a model of the contract, that shares no
-code with the server, tells what each of them must receive: just that, in that
-order, and nothing else. The messages are the same ones at every run.
+Hypothesis makes up what they send, and a model of the contract tells what each
+of them must receive: just that, in that order, and nothing else. The model shares
+no code with the server but the rules of the game, which test_connect4.py tests
+against figures of others. The messages are the same ones at every run.
 
 """
 
 import asyncio
 import collections
 import json
-import socket
-import struct
 
 import pytest
+import websockets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 
 import app
-from helpers import KEYS, TIMEOUT, started
-from test_fire import BINARY, CLOSE, HANDSHAKES, PING, TEXT, frame
+import helpers
+from connect4 import Connect4, IllegalMove
+from helpers import TIMEOUT, V2, started
+from test_fire import BINARY, PING, TEXT, end, frame
 
 pytestmark = pytest.mark.slow
 
@@ -130,74 +133,15 @@ def parse(opcode, data):
 # The clients
 
 
-class Client(asyncio.Protocol):
+class Client(helpers.Client):
     """A client that sends whole frames, and checks the events that come."""
 
-    def __init__(self, protocol):
-        self.extended = protocol == "extension"
+    def __init__(self, websocket):
+        super().__init__(websocket)
+        self.transport = websocket.transport
+        self.extended = bool(websocket.subprotocol)
         self.player = None
         self.expected = collections.deque()
-        self.events = collections.deque()
-        self.code = None
-        self.buffer = b""
-        self.answered = self.lost = False
-        self.changed = asyncio.Event()
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        self.buffer += data
-        if not self.answered:
-            head, self.answered, self.buffer = self.buffer.partition(b"\r\n\r\n")
-            if not self.answered:
-                self.buffer = head
-        while self.answered and len(self.buffer) >= 2:
-            opcode, size = self.buffer[0] & 15, self.buffer[1]
-            start = 2
-            if size == 126:
-                start = 4
-                size = int.from_bytes(self.buffer[2:4])
-            if len(self.buffer) < start + size:
-                break
-            data = self.buffer[start : start + size]
-            self.buffer = self.buffer[start + size :]
-            self.frame_received(opcode, data)
-        self.changed.set()
-
-    def frame_received(self, opcode, data):
-        if opcode == TEXT:
-            self.events.append(json.loads(data))
-        elif opcode == PING:
-            self.transport.write(frame(data, 10))
-        elif opcode == CLOSE:
-            self.code = int.from_bytes(data[:2])
-            self.end("close")
-
-    def connection_lost(self, _):
-        self.lost = True
-        self.changed.set()
-
-    def end(self, way):
-        """End the connection: by a reset, by its end, or by a close frame."""
-        if way == "reset":
-            sock = self.transport.get_extra_info("socket")
-            linger = struct.pack("ii", 1, 0)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            self.transport.abort()
-        else:
-            if way == "close":
-                self.transport.write(frame(struct.pack("!H", 1000), CLOSE))
-            self.transport.close()
-
-    async def receive(self):
-        """Return the next event."""
-        async with asyncio.timeout(TIMEOUT):
-            while not self.events:
-                assert not self.lost, "closed by the server"
-                self.changed.clear()
-                await self.changed.wait()
-        return self.events.popleft()
 
     async def settle(self):
         """Receive what is expected so far."""
@@ -210,65 +154,14 @@ class Client(asyncio.Protocol):
 
     async def expect_close(self, code):
         """Check that the server closes the connection, and sends nothing more."""
-        async with asyncio.timeout(TIMEOUT):
-            while not self.lost:
-                self.changed.clear()
-                await self.changed.wait()
-        assert (self.code, list(self.events)) == (code, [])
+        await super().expect_close(code)
+        with pytest.raises(ConnectionClosed):
+            pytest.fail(f"unexpected: {await self.websocket.recv()}")
 
 
 def refused(message=None):
     """Return an error event: with this message, or with any sentence."""
-    return (
-        {"type": "error"} if message is None else {"type": "error", "message": message}
-    )
-
-
-RANGE = "A column is an integer from 0 to 6."
-
-
-class Board:
-    """The rules, as one explains them to a child."""
-
-    def __init__(self, first):
-        self.first = first
-        self.cells = {}
-        self.moves = []
-        self.winner = None
-
-    @property
-    def over(self):
-        return self.winner is not None or len(self.moves) == 42
-
-    @property
-    def turn(self):
-        other = PLAYERS[self.first == "red"]
-        return other if len(self.moves) % 2 else self.first
-
-    def refusal(self, player, column):
-        """Return why a move is refused, or None."""
-        if type(column) is not int or column not in range(7):
-            return RANGE
-        if self.over:
-            return "The game is over."
-        if player != self.turn:
-            return "It isn't your turn."
-        if (column, 5) in self.cells:
-            return "This slot is full."
-        return None
-
-    def play(self, player, column):
-        row = sum((column, row) in self.cells for row in range(6))
-        self.cells[column, row] = player
-        self.moves.append((player, column, row))
-        for x, y in [(1, 0), (0, 1), (1, 1), (1, -1)]:
-            line = "".join(
-                str(self.cells.get((column + n * x, row + n * y)) == player)[0]
-                for n in range(-3, 4)
-            )
-            if "TTTT" in line:
-                self.winner = player
-        return row
+    return {"type": "error"} | ({} if message is None else {"message": message})
 
 
 async def until(condition):
@@ -287,7 +180,7 @@ class Story:
 
     def __init__(self, port):
         self.port = port
-        self.board = Board("red")
+        self.board = Connect4()
         self.clients = []
         self.rematch = []
         self.wins = {"red": 0, "yellow": 0}
@@ -341,10 +234,12 @@ class Story:
             self.tell({"type": "pong"}, [client])
             return
         if client.player and kind == "play":
-            column = event.get("column")
-            message = self.board.refusal(client.player, column)
-            if message is None:
+            try:
+                column = event.get("column")
                 row = self.board.play(client.player, column)
+            except IllegalMove as exc:
+                message = str(exc)
+            else:
                 self.tell_move((client.player, column, row))
                 self.tell_end()
                 return
@@ -355,7 +250,7 @@ class Story:
                 self.rematch = []
                 if self.board.winner is not None:
                     self.wins[self.board.winner] += 1
-                self.board = Board(PLAYERS[self.board.first == "red"])
+                self.board = Connect4(PLAYERS[self.board.first == "red"])
                 self.tell_start()
             return
         self.tell(refused(message), [client], extension=False)
@@ -379,10 +274,11 @@ class Story:
     # What happens
 
     async def connect(self, protocol, event):
-        _, client = await asyncio.get_running_loop().create_connection(
-            lambda: Client(protocol), "127.0.0.1", self.port
-        )
-        client.transport.write(HANDSHAKES[protocol] + frame(event))
+        options = dict(V2) if protocol == "extension" else {}
+        options |= {"compression": None, "ping_interval": None, "max_queue": None}
+        url = f"ws://127.0.0.1:{self.port}/"
+        client = Client(await websockets.connect(url, proxy=None, **options))
+        client.transport.write(frame(event))
         Story.sent += 1
         return client
 
@@ -393,9 +289,7 @@ class Story:
         event = await client.receive()
         self.keys = {name: event[name] for name in ("join", "watch")}
         rejoin = event.get("rejoin")
-        KEYS.update(self.keys.values())
         if client.extended:
-            KEYS.add(rejoin)
             self.invite = event["invite"]
             extra = {"rejoin": rejoin, "invite": self.invite, "host": None}
             assert event == {"type": "init", **self.keys, "player": "red", **extra}
@@ -472,7 +366,7 @@ class Story:
         if len(self.clients) < 4 and number:
             return
         client = self.clients.pop(number % len(self.clients))
-        client.end(way)
+        end(client.transport, way)
         await self.left(client)
 
     async def freeze(self, number, protocol):
@@ -523,9 +417,9 @@ class Story:
             client.expected.append(refused())
             await client.settle()
         for client in self.clients:
-            assert (client.code, client.lost, list(client.events)) == (None, False, [])
+            await client.expect_nothing()
         for client in self.clients:
-            client.end("close")
+            end(client.transport, "close")
         await until(lambda: not match.connected)
         if match.rejoin_key:
             # It is kept for those who come back. Nobody does.

@@ -11,7 +11,6 @@ from websockets.exceptions import ConnectionClosed
 import app
 from helpers import (
     NOT_FOUND,
-    RED_WINS,
     TIMEOUT,
     V2,
     Server,
@@ -47,65 +46,22 @@ async def test_move_that_comes_right_before_the_end_counts(server, first):
     await red.expect(played(3, 4)[-1])
 
 
-async def test_game_goes_on_while_the_first_player_is_away(server):
+async def test_connection_may_end_abruptly_in_each_state(server):
     red, yellow, init = await start_base_game(server)
-    await play_all(red, yellow, [3])
-    await red.close()
-    await yellow.play(4)
-    await yellow.expect(played(3, 4)[-1])
+    silent = await server.connect()
+    waiting, _ = await server.start()
     spectator = await server.watch(init["watch"])
-    await spectator.expect(*played(3, 4))
-
-
-async def test_game_is_forgotten_when_no_player_is_connected(server):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
-    await red.close()
     await spectator.expect_nothing()
-    await yellow.close()
-    await spectator.expect_error()
-    await spectator.expect_close(1000)
-    for role in (server.join, server.watch):
-        client = await role(init["join" if role == server.join else "watch"])
-        await client.expect({"type": "error", "message": "Game not found."})
-        await client.expect_close(1000)
-
-
-async def test_other_games_live_on_when_one_is_forgotten(server):
-    red, yellow, _ = await start_base_game(server)
-    other, _ = await server.start()
-    async with server.departure():
-        await other.close()
-    assert len(app.WATCH) == 1
-    await play_all(red, yellow, [3])
-
-
-STATES = ["connected", "waiting", "playing", "joined", "watching", "won", "refused"]
-
-
-@pytest.mark.parametrize("state", STATES)
-async def test_connection_may_end_abruptly_in_each_state(server, state):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
-    if state == "connected":
-        client = await server.connect()
-    elif state == "waiting":
-        client, _ = await server.start()
-    elif state == "playing":
-        await red.play(3)
-        client = red
-    elif state == "joined":
-        client = yellow
-    elif state == "watching":
-        client = spectator
-    elif state == "won":
-        await play_all(red, yellow, RED_WINS)
-        client = red
-    else:
-        client = await server.join(init["join"])
-    async with server.departure():
-        client.vanish()
+    refused = await server.connect()
+    await red.play(3)
+    await refused.send({"type": "init", "join": init["join"]})
+    for client in (refused, silent, waiting, spectator, red):
+        async with server.departure():
+            client.vanish()
+    # The game of the others goes on.
     assert len(app.JOIN) == len(app.WATCH) == 1
+    await yellow.play(4)
+    await yellow.expect(*played(3, 4))
 
 
 async def test_client_that_does_not_read_is_dropped(server):
@@ -117,6 +73,7 @@ async def test_client_that_does_not_read_is_dropped(server):
         for connection in server.server.connections
         if connection.remote_address == spectator.websocket.local_address
     ]
+    assert connection.transport.get_write_buffer_limits()[1] == 64 * 1024
     spectator.websocket.transport.pause_reading()
     # Each refused message is answered, until the system's buffer is full too.
     system = connection.transport.get_extra_info("socket")
@@ -126,7 +83,6 @@ async def test_client_that_does_not_read_is_dropped(server):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await spectator.send(message)
-                assert connection.transport.get_write_buffer_size() <= 64 * 1024
     await play_all(red, yellow, [3, 4])
 
 
@@ -141,166 +97,88 @@ async def test_game_waits_for_its_players_to_come_back(
     await hear(spectator)
     await red.play(3)
     await spectator.expect(*played(3))
-    await sitting(last, yellow, red).close()
+    first = sitting(last, "yellow", "red")
+    await sitting(first, red, yellow).close()
     await spectator.expect(present(last, spectators=1))
+    assert not app.FORSAKEN
     await sitting(last, red, yellow).close()
     await spectator.expect(present(spectators=1))
-    for player, who in [("red", ["red"]), ("yellow", ["red", "yellow"])]:
+    (timer,) = app.FORSAKEN.values()
+    late = await come(server, "spectator", init)
+    past = [started(), *played(3)]
+    assert await hear(late) == [*past, present(spectators=2)]
+    for player, who in [(last, [last]), (first, ["red", "yellow"])]:
         back = await come(server, player, init)
-        told = present(*who, spectators=1)
-        past = [seat_of(player, init), started(), *played(3)]
-        assert await hear(back) == [*past, told]
-        await spectator.expect(told)
+        told = present(*who, spectators=2)
+        assert await hear(back) == [seat_of(player, init), *past, told]
+        await late.expect(told)
+        assert timer.cancelled()
 
 
-async def test_spectator_may_come_while_no_player_is_here(server, long_grace):
-    red, init = await server.start(**V2)
-    first = await come(server, "spectator", init)
-    await hear(first)
-    red.vanish()
-    await first.expect(present(spectators=1))
-    second = await come(server, "spectator", init)
-    assert await hear(second) == [started(), present(spectators=2)]
-    await come(server, "red", init)
-    await second.expect(present("red", spectators=2))
-
-
-async def test_game_is_forgotten_when_nobody_comes_back_in_time(server, monkeypatch):
-    monkeypatch.setattr(app, "GRACE_PERIOD", 0.05)
-    red, yellow, init = await start_game(server)
-    spectator = await come(server, "spectator", init)
-    await hear(spectator)
-    base = await server.watch(init["watch"])
-    await spectator.expect(present("red", "yellow", spectators=2))
-    await yellow.close()
-    await spectator.expect(present("red", spectators=2))
-    await red.close()
-    await spectator.expect(present(spectators=2))
-    for client in (spectator, base):
-        await client.expect_error()
-        await client.expect_close(1000)
-
-
-@pytest.mark.parametrize("key", ["join", "rejoin", "watch"])
-async def test_keys_of_a_forgotten_game_are_unknown(server, key):
-    red, init = await server.start(**V2)
-    async with server.departure():
-        await red.close()
-    client = await server.connect(**V2)
-    await client.send(
-        {"type": "init", "watch" if key == "watch" else "join": init[key]}
-    )
-    await client.expect(NOT_FOUND)
-    await client.expect_close(1000)
-
-
-async def test_game_is_kept_for_the_whole_grace_period(server, monkeypatch):
+async def test_game_is_forgotten_when_the_grace_period_is_over(server, monkeypatch):
     monkeypatch.setattr(app, "GRACE_PERIOD", 0.2)
     red, init = await server.start(**V2)
-    spectator = await come(server, "spectator", init)
-    await hear(spectator)
+    spectator = await server.watch(init["watch"])
+    await spectator.expect_nothing()
     loop = asyncio.get_running_loop()
-    beginning = loop.time()
+    begun = loop.time()
     await red.close()
-    await spectator.expect(present(spectators=1))
-    await spectator.expect_error()
-    # The clock of the event loop is not exact to the last digit.
-    assert loop.time() - beginning > 0.19
-
-
-async def test_spectators_who_come_and_go_do_not_change_how_long_a_game_is_kept(
-    server, monkeypatch
-):
-    monkeypatch.setattr(app, "GRACE_PERIOD", 0.2)
-    red, init = await server.start(**V2)
-    loop = asyncio.get_running_loop()
-    beginning = loop.time()
-    await red.close()
+    # Those who watch meanwhile, or leave, don't change how long it is kept.
     async with asyncio.timeout(TIMEOUT):
         while app.WATCH:
-            spectator = await come(server, "spectator", init)
-            await spectator.receive()
-            await spectator.close()
-    assert loop.time() - beginning > 0.19
+            visitor = await come(server, "spectator", init)
+            await visitor.receive()
+            await visitor.close()
+    # The clock of the event loop is not exact to the last digit.
+    assert loop.time() - begun > 0.19
+    await spectator.expect_error("gone")
+    await spectator.expect_close(1000)
 
 
-@pytest.mark.parametrize("player", ["red", "yellow"])
-async def test_player_who_comes_back_in_time_keeps_the_game(
-    server, monkeypatch, player
-):
-    red, yellow, init = await start_game(server)
-    spectator = await come(server, "spectator", init)
-    await hear(spectator)
-    # Long enough to come back on any machine; nobody waits for it to pass.
-    monkeypatch.setattr(app, "GRACE_PERIOD", 3)
-    await red.close()
-    await yellow.close()
-    await spectator.expect(present("yellow", spectators=1), present(spectators=1))
-    monkeypatch.setattr(app, "GRACE_PERIOD", 0)
-    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
-    back = await come(server, player, init)
-    told = [seat_of(player, init), started(), present(player, spectators=1)]
-    assert await hear(back) == told
-    await forgotten()
-    assert len(app.WATCH) == 1
-    assert await hear(back) == []
-    assert await hear(spectator) == [present(player, spectators=1)]
-
-
-async def test_game_is_kept_as_long_as_one_player_is_here(server):
-    red, yellow, init = await start_game(server)
+async def test_keys_of_a_forgotten_game_are_unknown(server):
+    red, init = await server.start(**V2)
     async with server.departure():
         await red.close()
-    await yellow.expect(present("yellow"))
-    red = await come(server, "red", init)
-    await yellow.expect(present("red", "yellow"))
-    async with server.departure():
-        await yellow.close()
-    assert await hear(red) == [
-        seat_of("red", init),
-        started(),
-        present("red", "yellow"),
-        present("red"),
-    ]
+    for role, name in [("join", "join"), ("join", "rejoin"), ("watch", "watch")]:
+        client = await server.connect(**V2)
+        await client.send({"type": "init", role: init[name]})
+        await client.expect(NOT_FOUND)
+        await client.expect_close(1000)
 
 
 async def test_game_that_a_base_client_started_is_forgotten_at_once(server, long_grace):
     red, init = await server.start()
     yellow = await server.join(init["join"], **V2)
     spectator = await come(server, "spectator", init)
-    assert (await hear(spectator))[-1] == present("red", "yellow", spectators=1)
-    await red.close()
-    await spectator.expect(present("yellow", spectators=1))
+    base = await server.watch(init["watch"])
+    await base.expect_nothing()
+    await red.play(3)
     async with server.departure():
-        await yellow.close()
-    await spectator.expect_error("gone")
-    await spectator.expect_close(1000)
+        await red.close()
+    await yellow.play(4)
+    assert (await hear(spectator))[-1] == played(3, 4)[-1]
+    await base.expect(*played(3, 4))
+    await yellow.close()
+    for client in (spectator, base):
+        await client.expect_error("gone")
+        await client.expect_close(1000)
     assert (app.JOIN, app.WATCH) == ({}, {})
 
 
-async def test_stopping_closes_every_connection_with_1001():
+@pytest.mark.parametrize("name", [None, "join", "watch"])
+async def test_stopping_closes_every_connection_with_1001(name):
     async with app.serve_games("127.0.0.1", 0) as games:
         server = Server(games)
         red, yellow, init = await start_game(server)
         spectator = await come(server, "spectator", init)
         await hear(spectator)
+        _, other = await server.start(**V2)
         silent = await server.connect(**V2)
-    for client in (red, yellow, spectator, silent):
+        # Somebody arrives just now.
+        newcomer = await server.connect(**V2)
+        await newcomer.send({"type": "init", **({name: other[name]} if name else {})})
+    for client in (red, yellow, spectator, silent, newcomer):
         await client.expect_close(1001)
-    await forgotten()
-    assert (app.JOIN, app.WATCH) == ({}, {})
-
-
-@pytest.mark.parametrize("who", ["first player", "second player", "spectator"])
-async def test_stopping_is_quiet_while_somebody_arrives(who):
-    async with app.serve_games("127.0.0.1", 0) as games:
-        server = Server(games)
-        red, init = await server.start(**V2)
-        client = await server.connect(**V2)
-        name = {"second player": "join", "spectator": "watch"}.get(who)
-        await client.send({"type": "init", **({name: init[name]} if name else {})})
-    for each in (red, client):
-        await each.expect_close(1001)
     await forgotten()
     assert (app.JOIN, app.WATCH) == ({}, {})
 
