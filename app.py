@@ -525,6 +525,11 @@ def find_address(server):
     return None
 
 
+def bracket(address):
+    """Return an address as it stands in a URL (RFC 3986, section 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
+
+
 def parse_arguments():
     """Return the ``port`` and ``bind`` of the command line, or exit with a message."""
 
@@ -583,10 +588,13 @@ async def main():
                 sys.exit(f"Port {server_port} is taken. Try another one: app.py PORT")
             sys.exit(f"Cannot listen on port {server_port}: {exc.strerror or exc}.")
 
-    address = find_address(games) or host or "localhost"
-    if ":" in address:
-        address = f"[{address}]"
-    print(f"Play at http://{address}:{port}/ (Ctrl-C stops)", flush=True)
+    # An address of the network, if there is one, also works on this machine.
+    address = find_address(games)
+    if host is None or address is None:
+        print(f"On this machine:    http://{bracket(host or 'localhost')}:{port}/\n")
+    if address is not None:
+        print(f"On this network:    http://{bracket(address)}:{port}/\n")
+    print("Ctrl-C stops.", flush=True)
 
     try:
         await stop.wait()

@@ -9,8 +9,11 @@ test is over, no game, no traceback and no key may be left behind.
 """
 
 import asyncio
+import base64
+import contextlib
 import io
 import logging
+import math
 import os
 import re
 import shutil
@@ -59,10 +62,12 @@ async def launch():
         if bind is not None:
             options = ("--bind", bind, *options)
         process = await execute(*command, page.port, *options)
-        programs.append(Program(process, page, line=None))
+        programs.append(Program(process, page))
         async with asyncio.timeout(TIMEOUT):
-            programs[-1].line = (await process.stdout.readline()).decode()
-        if not programs[-1].line:
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                text = await process.stdout.readuntil(b"Ctrl-C stops.\n")
+                programs[-1].text = text.decode()
+        if not programs[-1].text:
             pytest.fail(f"the program ended: {await result(process)}")
         return programs[-1]
 
@@ -187,3 +192,39 @@ async def open_page(browser, site):
     for context in contexts:
         await context.close()
     assert problems == []
+
+
+@pytest.fixture
+async def look_at(browser):
+    """A function that returns the pixels of a part of a page, as rows of (r, g, b)."""
+    blank = await browser.new_page()
+
+    async def look_at(page, locator, margin=0):
+        box = await locator.bounding_box()
+        left, top = math.floor(box["x"]) - margin, math.floor(box["y"]) - margin
+        clip = {
+            "x": max(left, 0),
+            "y": max(top, 0),
+            "width": math.ceil(box["width"]) + 2 * margin,
+            "height": math.ceil(box["height"]) + 2 * margin,
+        }
+        png = await page.screenshot(clip=clip, animations="disabled")
+        width, data = await blank.evaluate(
+            """async (data) => {
+                const response = await fetch("data:image/png;base64," + data);
+                const image = await createImageBitmap(await response.blob());
+                const { width, height } = image;
+                const canvas = new OffscreenCanvas(width, height).getContext("2d");
+                canvas.drawImage(image, 0, 0);
+                const { data: bytes } = canvas.getImageData(0, 0, width, height);
+                const text = Array.from(bytes, (byte) => String.fromCharCode(byte));
+                return [width, btoa(text.join(""))];
+            }""",
+            base64.b64encode(png).decode(),
+        )
+        data = base64.b64decode(data)
+        pixels = list(zip(data[::4], data[1::4], data[2::4], strict=True))
+        return [pixels[i : i + width] for i in range(0, len(pixels), width)]
+
+    yield look_at
+    await blank.close()

@@ -97,12 +97,16 @@ class Server:
     def port(self):
         return self.server.sockets[0].getsockname()[1]
 
-    async def connect(self, **options):
+    @property
+    def address(self):
+        return f"ws://127.0.0.1:{self.port}/"
+
+    async def connect(self, path="", **options):
         """Connect a client that doesn't say who it is yet."""
         # A client whose messages were not all received isn't waited for.
         defaults = {"compression": None, "ping_interval": None, "close_timeout": 1}
         options = {**defaults, **options}
-        client = Client(await connect(f"ws://127.0.0.1:{self.port}/", **options))
+        client = Client(await connect(self.address + path, **options))
         self.clients.append(client)
         return client
 
@@ -127,9 +131,8 @@ class Server:
         """Wait until the server has dealt with a client that leaves in this block."""
         handlers = set(self.server.handler_tasks)
         yield
-        await asyncio.wait(
-            handlers, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED
-        )
+        async with asyncio.timeout(TIMEOUT):
+            await asyncio.wait(handlers, return_when=asyncio.FIRST_COMPLETED)
         await forgotten()
 
 
@@ -426,19 +429,19 @@ def has_ipv6():
 class Program(Server):
     """The program in a process of its own, and the clients connected to it."""
 
-    def __init__(self, process, page, line):
+    def __init__(self, process, page):
         super().__init__(server=None)
         self.process = process
         self.page = page
-        self.line = line
+        self.text = ""
 
     @property
     def port(self):
         return self.page.port + 1
 
-    async def stop(self, number=signal.SIGTERM):
+    async def stop(self, number=signal.SIGTERM, errors=""):
         """Stop the program by a signal, and check that it ends well and in time."""
         began = time.monotonic()
         self.process.send_signal(number)
-        assert await result(self.process) == (0, "", "")
-        assert time.monotonic() - began < 2
+        assert await result(self.process) == (0, "", errors)
+        assert time.monotonic() - began < 3

@@ -17,24 +17,22 @@ import ssl
 import subprocess
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from helpers import (
     KEYS,
     RED_WINS,
     TIMEOUT,
-    V2,
-    Client,
     Server,
     execute,
     free_port,
     has_ipv6,
+    play_all,
     played,
     present,
     result,
-    seat_of,
-    started,
+    start_base_game,
+    start_game,
     won,
 )
 from page import FILES, HERE
@@ -89,27 +87,24 @@ class Proxy(Server):
     def url(self):
         return f"https://localhost:{self.port}/"
 
+    @property
+    def address(self):
+        return self.url.replace("https", "wss")
+
     async def connect(self, path="", **options):
-        defaults = {"compression": None, "ping_interval": None, "close_timeout": 1}
-        url = self.url.replace("https", "wss") + path
-        options = {"ssl": self.trust, **defaults, **options}
-        client = Client(await connect(url, **options))
-        self.clients.append(client)
-        return client
+        return await super().connect(path, ssl=self.trust, **options)
 
-    async def request(self, path, **options):
-        """Send a request by https, and return the answer."""
-        connection = http.client.HTTPSConnection(
-            "localhost", self.port, timeout=TIMEOUT, context=self.trust
-        )
+    async def request(self, path, *, plainly=False, **options):
+        """Send a request by https or plain http, and return the answer."""
+        if plainly:
+            connection = http.client.HTTPConnection(
+                "localhost", self.http_port, timeout=TIMEOUT
+            )
+        else:
+            connection = http.client.HTTPSConnection(
+                "localhost", self.port, timeout=TIMEOUT, context=self.trust
+            )
         return await request(connection, path, **options)
-
-    async def request_plainly(self, path):
-        """Send a request by http, and return the answer."""
-        connection = http.client.HTTPConnection(
-            "localhost", self.http_port, timeout=TIMEOUT
-        )
-        return await request(connection, path)
 
 
 async def request(connection, path, *, method="GET", **headers):
@@ -210,40 +205,36 @@ async def test_answers_come_through_as_they_are(site, proxy, method):
 
 async def test_plain_http_leads_to_https(proxy):
     for path in ("/", "/main.js", "/?watch=nothing&a=%20b"):
-        status, headers, _ = await proxy.request_plainly(path)
+        status, headers, _ = await proxy.request(path, plainly=True)
         assert (status, headers["Location"]) == (301, f"https://localhost{path}")
 
 
 # Games
 
 
-async def test_whole_game_is_played(proxy):
-    red, init = await proxy.start()
-    yellow = await proxy.join(init["join"])
+async def test_whole_game_is_played_until_the_server_stops(site, proxy):
+    red, yellow, init = await start_base_game(proxy)
     spectator = await proxy.watch(init["watch"])
-    for number, column in enumerate(RED_WINS):
-        await (red, yellow)[number % 2].play(column)
-        for client in (red, yellow, spectator):
-            await client.expect(played(*RED_WINS)[number])
+    await spectator.expect_nothing()
+    await play_all(red, yellow, RED_WINS, then=[won("red")])
+    await spectator.expect(*played(*RED_WINS), won("red"))
     for client in (red, yellow, spectator):
-        await client.expect(won("red"))
         await client.expect_nothing()
+    await site.stop()
+    for client in (red, yellow, spectator):
+        await client.expect_close(1001)
 
 
-async def test_whole_game_is_played_with_the_extension(proxy):
-    red, init = await proxy.start(**V2)
-    assert red.websocket.subprotocol == "connect4.v2"
-    assert init["host"] is None  # the page's own is the one that others can reach
-    await red.expect(started(), present("red"))
-    yellow = await proxy.join(init["join"], **V2)
-    await yellow.expect(seat_of("yellow", init), started(), present("red", "yellow"))
-    await red.expect(present("red", "yellow"))
-    for number, column in enumerate(RED_WINS):
-        await (red, yellow)[number % 2].play(column)
-        for client in (red, yellow):
-            await client.expect(played(*RED_WINS)[number])
+async def test_whole_game_is_played_with_the_extension(site, proxy):
+    red, yellow, init = await start_game(proxy)
     for client in (red, yellow):
-        await client.expect(won("red"))
+        assert client.websocket.subprotocol == "connect4.v2"
+    assert init["host"] is None  # the page's own is the one that others can reach
+    await play_all(red, yellow, RED_WINS, then=[won("red")])
+    yellow.vanish()
+    await red.expect(present("red"))
+    await site.stop()
+    await red.expect_close(1001)
 
 
 async def test_no_key_is_logged(site, proxy):
@@ -253,7 +244,7 @@ async def test_no_key_is_logged(site, proxy):
     for key in init["join"], init["watch"]:
         target = f"?join={key}"
         await proxy.connect(target)
-        statuses.append((await proxy.request_plainly(f"/{target}"))[0])
+        statuses.append((await proxy.request(f"/{target}", plainly=True))[0])
         statuses.append((await proxy.request(f"/{target}"))[0])
     await site.stop()
     # What fails is what nginx would tell most about.
@@ -263,24 +254,6 @@ async def test_no_key_is_logged(site, proxy):
             await proxy.connect(target)
         statuses.append((await proxy.request(f"/{target}", Referer=target))[0])
     assert statuses == [301, 200, 301, 200, 502, 502]
-
-
-@pytest.mark.parametrize("options", [{}, V2], ids=["base", "extension"])
-async def test_server_that_stops_says_so(site, proxy, options):
-    red, init = await proxy.start(**options)
-    yellow = await proxy.join(init["join"], **options)
-    await red.play(3)
-    await site.stop()
-    for client in (red, yellow):
-        await client.expect_close(1001)
-
-
-async def test_client_that_vanishes_leaves_its_seat(proxy):
-    red, init = await proxy.start(**V2)
-    yellow = await proxy.join(init["join"], **V2)
-    await red.expect(started(), present("red"), present("red", "yellow"))
-    yellow.vanish()
-    await red.expect(present("red"))
 
 
 # Browsers
@@ -301,7 +274,7 @@ async def test_two_play_in_browsers(open_page, proxy):
         await red.reload()
     assert (await websocket.value).url == proxy.url.replace("https", "wss")
     await expect_board(red, [3, 3])
-    assert await link(red, "join") == join
+    assert await link(red, "watch") == watch
 
 
 async def test_pages_come_back_when_the_server_does(open_page, site, proxy):

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
 from websockets.exceptions import InvalidStatus
 
 import app
@@ -29,11 +30,17 @@ from helpers import (
 from page import FILES, HERE
 
 
-@pytest.fixture
-async def page():
+@contextlib.asynccontextmanager
+async def serving():
     """The page, live."""
     async with app.serve_page("127.0.0.1", 0) as server:
         yield Page(server.sockets[0].getsockname()[1])
+
+
+@pytest.fixture
+async def page():
+    async with serving() as page:
+        yield page
 
 
 # What is served
@@ -51,35 +58,30 @@ def name_of(path):
     return {"/": "index.html", "/favicon.ico": "favicon.svg"}.get(path, path[1:])
 
 
-@pytest.mark.parametrize("path", FILES)
-async def test_file_is_served_with_its_type(page, path):
-    name = name_of(path)
-    status, headers, body = await page.request(path)
-    assert status == 200
-    assert headers["Content-Type"] == TYPES[name.rpartition(".")[2]]
-    assert headers["Content-Length"] == str(len(body))
-    assert body == (HERE / name).read_bytes()
-
-
-async def test_characters_beyond_ascii_are_served_as_they_are(monkeypatch, tmp_path):
-    for name, _ in FILES.values():
-        (tmp_path / name).write_bytes(f"\n{name}: ● é ☃ 🟡\n".encode())
-    monkeypatch.setattr("page.HERE", tmp_path)
-    async with app.serve_page("127.0.0.1", 0) as server:
-        page = Page(server.sockets[0].getsockname()[1])
+@pytest.mark.parametrize("text", [None, "● é ☃ 🟡\n"], ids=["real", "not ASCII"])
+async def test_file_is_served_with_its_type(monkeypatch, tmp_path, text):
+    folder = HERE
+    if text is not None:
+        folder = tmp_path
+        for name, _ in FILES.values():
+            (folder / name).write_text(f"\n{name}: {text}", encoding="utf-8")
+        monkeypatch.setattr("page.HERE", folder)
+    async with serving() as page:
         for path in FILES:
-            answer = await page.request(path)
-            assert answer.body == (tmp_path / name_of(path)).read_bytes()
-            assert answer.headers["Content-Length"] == str(len(answer.body))
+            name = name_of(path)
+            status, headers, body = await page.request(path)
+            assert (status, body) == (200, (folder / name).read_bytes())
+            assert headers["Content-Type"] == TYPES[name.rpartition(".")[2]]
+            assert headers["Content-Length"] == str(len(body))
 
 
-@pytest.mark.parametrize("path", [*FILES, "/nothing"])
-async def test_head_gets_the_headers_and_no_body(page, path):
-    get = await page.request(path)
-    head = await page.request(path, method="HEAD")
-    for headers in (get.headers, head.headers):
-        del headers["Date"]
-    assert head == (get.status, get.headers, b"")
+async def test_head_gets_the_headers_and_no_body(page):
+    for path in (*FILES, "/nothing"):
+        get = await page.request(path)
+        head = await page.request(path, method="HEAD")
+        for headers in (get.headers, head.headers):
+            del headers["Date"]
+        assert head == (get.status, get.headers, b"")
 
 
 async def test_other_methods_are_not_allowed(page):
@@ -161,10 +163,9 @@ async def test_request_that_breaks_off_closes_the_connection(page):
 
 
 async def test_half_a_request_closes_the_connection_in_the_end(monkeypatch):
-    hasty = functools.partial(app.serve, open_timeout=0.05)
+    hasty = functools.partial(serve, open_timeout=0.05)
     monkeypatch.setattr("page.serve", hasty)
-    async with app.serve_page("127.0.0.1", 0) as server:
-        page = Page(server.sockets[0].getsockname()[1])
+    async with serving() as page:
         for data in (b"", b"GET", HALF):
             assert await page.exchange(data) == b""
 
@@ -206,79 +207,25 @@ async def test_keys_are_never_logged(page, log):
 
 # The command line
 
+# Systems on which something fails.
+SYSTEM = """
+import asyncio, errno, os, runpy, socket
 
-async def run(*arguments, code=None):
-    """Run the program, or some code that runs it, until it ends by itself."""
-    command = ["app.py"] if code is None else ["-c", code]
-    return await result(await execute(sys.executable, *command, *arguments))
+def fail(*_):
+    raise {}
 
-
-def address_in(line):
-    """Return the host and the port of the one address in a line."""
-    ((host, port),) = re.findall(r"http://(\[[^]]+\]|[^:/ ]+):(\d+)/(?= |$)", line)
-    return host.strip("[]"), int(port)
-
-
-async def test_program_prints_one_line_with_an_address_that_can_be_opened(launch):
-    program = await launch()
-    host, port = address_in(program.line)
-    assert (host, port) == ("127.0.0.1", program.page.port)
-    assert (await Page(port, host).request("/")).status == 200
-    # Nothing else is printed, from here to the end.
-    await program.stop()
-
-
-async def test_game_is_played_on_the_port_after_that_of_the_page(launch):
-    program = await launch()
-    red, init = await program.start()
-    yellow = await program.join(init["join"])
-    await red.play(3)
-    for player in (red, yellow):
-        await player.expect(*played(3))
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-async def test_program_listens_on_all_interfaces(launch, host):
-    if host == "::1" and not has_ipv6():
-        pytest.skip("this machine has no IPv6")
-    program = await launch(bind=None)
-    assert (await Page(program.page.port, host).request("/")).status == 200
-    answer = await Page(program.port, host).exchange(HALF + b"\r\n")
-    assert answer.startswith(b"HTTP/1.1 4")  # a WebSocket server's, to half a handshake
-
-
-async def test_address_for_others_is_one_of_this_machine(launch):
-    program = await launch(bind=None)
-    host, port = address_in(program.line)
-    assert port == program.page.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as udp:
-        udp.bind((host, 0))  # fails with the address of somebody else
-
-
-NO_NETWORK = """
-import errno, runpy, socket
-
-def connect(*_):
-    raise OSError(errno.ENETUNREACH, "Network is unreachable")
-
-socket.socket.connect = connect
+{} = fail
 runpy.run_path("app.py", run_name="__main__")
 """
+NO_NETWORK = SYSTEM.format("OSError(errno.ENETUNREACH, '')", "socket.socket.connect")
+FORBIDDEN = SYSTEM.format(
+    "OSError(errno.EACCES, os.strerror(errno.EACCES))", "socket.socket.bind"
+)
+WINDOWS = SYSTEM.format(
+    "NotImplementedError", "asyncio.SelectorEventLoop.add_signal_handler"
+)
 
-
-# As a system does to those who aren't root.
-FORBIDDEN = """
-import errno, runpy, socket
-
-def bind(*_):
-    raise OSError(errno.EACCES, "Permission denied")
-
-socket.socket.bind = bind
-runpy.run_path("app.py", run_name="__main__")
-"""
-
-# As on a system that was started with ipv6.disable=1.
+# A system that was started with ipv6.disable=1.
 NO_IPV6 = """
 import errno, runpy, socket
 
@@ -293,6 +240,48 @@ runpy.run_path("app.py", run_name="__main__")
 """
 
 
+async def run(*arguments, code=None):
+    """Run the program, or some code that runs it, until it ends by itself."""
+    command = ["app.py"] if code is None else ["-c", code]
+    return await result(await execute(sys.executable, *command, *arguments))
+
+
+def places(program):
+    """Return the hosts that the program prints, and for whom they are."""
+    pattern = rf"On this (machine|network):    http://(.*):{program.page.port}/\n\n"
+    assert re.fullmatch(f"({pattern})+Ctrl-C stops.\n", program.text)
+    return dict(re.findall(pattern, program.text))
+
+
+async def test_program_prints_an_address_that_can_be_opened(launch):
+    program = await launch()
+    assert places(program) == {"machine": "127.0.0.1"}
+    assert (await program.page.request("/")).status == 200
+    # The game is played on the next port.
+    red, init = await program.start()
+    yellow = await program.join(init["join"])
+    await red.play(3)
+    for player in (red, yellow):
+        await player.expect(*played(3))
+    # Nothing else is printed, from here to the end.
+    await program.stop()
+
+
+async def test_program_listens_on_all_interfaces(launch):
+    program = await launch(bind=None)
+    for host in ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]:
+        assert (await Page(program.page.port, host).request("/")).status == 200
+        answer = await Page(program.port, host).exchange(HALF + b"\r\n")
+        # A WebSocket server's, to half a handshake.
+        assert answer.startswith(b"HTTP/1.1 4")
+    hosts = places(program)
+    assert hosts["machine"] == "localhost"
+    host = hosts["network"].strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        udp.bind((host, 0))  # fails with the address of somebody else
+
+
 async def test_program_listens_on_all_interfaces_where_ipv6_is_off(launch):
     program = await launch(bind=None, command=(sys.executable, "-c", NO_IPV6))
     assert (await program.page.request("/")).status == 200
@@ -301,7 +290,7 @@ async def test_program_listens_on_all_interfaces_where_ipv6_is_off(launch):
 
 async def test_address_is_localhost_where_there_is_no_network(launch):
     program = await launch(bind=None, command=(sys.executable, "-c", NO_NETWORK))
-    assert address_in(program.line) == ("localhost", program.page.port)
+    assert places(program) == {"machine": "localhost"}
     await program.stop()
 
 
@@ -309,7 +298,7 @@ async def test_program_binds_to_nothing_but_the_address_that_is_given(launch):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
     program = await launch(bind="::1")
-    assert f"http://[::1]:{program.page.port}/" in program.line
+    assert places(program) == {"machine": "[::1]"}
     assert (await Page(program.page.port, "::1").request("/")).status == 200
     for port in (program.page.port, program.port):
         with pytest.raises(ConnectionRefusedError):
@@ -324,15 +313,21 @@ async def test_default_is_port_8000_on_all_interfaces(monkeypatch):
     assert "default: 8000" in output
 
 
-BAD_ARGUMENTS = [["0"], ["-1"], ["65535"], ["abc"], ["80.0"], ["9" * 5000]]
-
-
 async def test_bad_arguments_are_answered_by_the_usage():
-    for arguments in (*BAD_ARGUMENTS, ["8000", "8001"], ["8000", "--bind"]):
-        status, output, errors = await run(*arguments)
+    bad_ports = ["0", "-1", "65535", "abc", "80.0", "9" * 5000]
+    for arguments in (*bad_ports, "8000 8001", "8000 --bind"):
+        status, output, errors = await run(*arguments.split())
         assert (status, output) == (2, "")
         assert errors.startswith("usage: ")
         assert "Traceback" not in errors
+
+
+async def expect_one_line(pattern, *arguments, code=None):
+    """Run the program, and check that it ends with one line, and what it contains."""
+    status, output, errors = await run(*arguments, code=code)
+    assert (status, output) == (1, "")
+    assert re.fullmatch(rf"[^\n]*{pattern}[^\n]*\n", errors, re.IGNORECASE)
+    assert "None" not in errors
 
 
 @pytest.mark.parametrize("bind", [["--bind", "127.0.0.1"], []], ids=["bind", "all"])
@@ -340,27 +335,18 @@ async def test_bad_arguments_are_answered_by_the_usage():
 async def test_port_that_is_taken_is_named_in_one_line(bind, which):
     port = free_port()
     with socket.create_server(("127.0.0.1", port + which)):
-        status, output, errors = await run(port, *bind)
-    assert (status, output) == (1, "")
-    assert re.fullmatch(rf"[^\n]*\b{port + which}\b[^\n]*taken[^\n]*\n", errors)
+        await expect_one_line(rf"\b{port + which}\b.*taken", port, *bind)
 
 
 async def test_port_that_is_forbidden_is_not_said_to_be_taken():
-    status, output, errors = await run("1024", "--bind", "127.0.0.1", code=FORBIDDEN)
-    assert (status, output) == (1, "")
-    assert re.fullmatch(r"[^\n]*\b1024\b[^\n]*permission denied[^\n]*\n", errors, re.I)
+    pattern = r"\b1024\b.*permission denied"
+    await expect_one_line(pattern, "1024", "--bind", "127.0.0.1", code=FORBIDDEN)
 
 
-ELSEWHERE = ["198.51.100.1", "2001:db8::1"]
-
-
-@pytest.mark.parametrize("address", ELSEWHERE)
+@pytest.mark.parametrize("address", ["198.51.100.1", "2001:db8::1"])
 async def test_address_that_is_not_of_this_machine_is_told_in_one_line(address):
     port = free_port()
-    status, output, errors = await run(port, "--bind", address)
-    assert (status, output) == (1, "")
-    assert re.fullmatch(rf"[^\n]*\b{port}\b[^\n]*\n", errors)
-    assert "None" not in errors
+    await expect_one_line(rf"\b{port}\b", port, "--bind", address)
 
 
 # The end
@@ -369,61 +355,43 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_signal_ends_the_program_when_nobody_is_connected(launch, number):
-    program = await launch()
-    await program.stop(number)
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-async def test_signal_closes_each_connection_with_1001(launch, number):
-    program = await launch()
-    red, init = await program.start()
-    yellow = await program.join(init["join"])
-    spectator = await program.watch(init["watch"])
-    silent = await program.connect()
-    extended, _ = await program.start(subprotocols=[app.EXTENSION])
-    for client in (yellow, spectator):
-        await client.expect_nothing()
-    await program.stop(number)
-    for client in (red, yellow, spectator, silent, extended):
-        await client.expect_close(1001)
-
-
-@pytest.mark.parametrize("number", SIGNALS)
 async def test_signal_ends_the_program_in_time_whatever_the_clients_do(launch, number):
     program = await launch()
-    async with (
-        program.page.half_open(program.port),
-        program.page.half_open(program.port, b""),
-        program.page.half_open(program.page.port),
-        program.page.half_open(program.page.port, b""),
-    ):
+    async with contextlib.AsyncExitStack() as half_open:
+        for port in (program.port, program.page.port):
+            for data in (HALF, b""):
+                context = program.page.half_open(port, data)
+                await half_open.enter_async_context(context)
+        silent = await program.connect()
         idle, init = await program.start()
         stalled = await program.join(init["join"])
-        await stalled.expect_nothing()
+        spectator = await program.watch(init["watch"])
+        # A game that waits for its player.
+        away, _ = await program.start(**V2)
+        await away.close()
+        for client in (stalled, spectator):
+            await client.expect_nothing()
         stalled.websocket.transport.pause_reading()
         # For this one the program waits for a sign of life of the stalled one.
         newcomer = await program.join(init["join"])
         await program.page.request("/")
         await program.stop(number)
-    for client in (idle, newcomer):
-        await client.expect_close(1001)
     stalled.websocket.transport.resume_reading()
-    await stalled.expect_close(1001)
+    for client in (silent, idle, stalled, spectator, newcomer):
+        await client.expect_close(1001)
 
 
-@pytest.mark.parametrize("server", ["page", "games"])
-async def test_bytes_after_a_request_are_no_traceback(launch, server):
+async def test_bytes_after_a_request_are_no_traceback(launch):
     program = await launch()
-    page = program.page if server == "page" else Page(program.port)
     request = b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n"
     key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     upgrade = b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" + key
     handshake = HALF + upgrade + b"\r\n"
-    for data in (request + bytes(2000), request * 20, handshake + bytes(2000)):
-        assert b"200 OK" not in await page.exchange(data)
-    with contextlib.suppress(ConnectionError):
-        await page.exchange(request + b"x" * 200_000)
+    for page in (program.page, Page(program.port)):
+        for data in (request + bytes(2000), request * 20, handshake + bytes(2000)):
+            assert b"200 OK" not in await page.exchange(data)
+        with contextlib.suppress(ConnectionError):
+            await page.exchange(request + b"x" * 200_000)
     await program.stop()
 
 
@@ -464,13 +432,6 @@ async def test_other_exceptions_are_logged_as_ever(log):
     assert "the sky falls" in log.getvalue()
 
 
-async def test_game_that_waits_for_its_player_does_not_delay_the_end(launch):
-    program = await launch()
-    client, _ = await program.start(subprotocols=[app.EXTENSION])
-    await client.close()
-    await program.stop()
-
-
 async def test_background_job_of_a_shell_is_ended_by_sigterm(launch):
     # A shell has its background jobs ignore Ctrl-C.
     shell = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
@@ -483,21 +444,9 @@ async def test_background_job_of_a_shell_is_ended_by_sigterm(launch):
     await client.expect_close(1001)
 
 
-# As on Windows.
-NO_SIGNAL_HANDLERS = """
-import asyncio, runpy
-
-def add_signal_handler(*_):
-    raise NotImplementedError
-
-asyncio.SelectorEventLoop.add_signal_handler = add_signal_handler
-runpy.run_path("app.py", run_name="__main__")
-"""
-
-
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_event_loop_need_not_handle_signals(launch, number):
-    program = await launch(command=(sys.executable, "-c", NO_SIGNAL_HANDLERS))
+    program = await launch(command=(sys.executable, "-c", WINDOWS))
     client = await program.connect()
     await program.stop(number)
     await client.expect_close(1001)
