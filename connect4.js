@@ -65,7 +65,7 @@ export function playMove(board, player, column, row) {
 // several are, they are the past, and stand there.
 //
 //   moves      the checkers, as [{ player, column, row }] in the order of play
-//   line       cells to highlight, as [{ column, row }]
+//   line       cells to highlight, one after the other, as [{ column, row }]
 //   playable   the columns in which a click is a move, as [column]
 //   player     whose checker to show above a playable column, or null
 export function renderBoard(board, { moves, line, playable, player }) {
@@ -86,6 +86,7 @@ export function renderBoard(board, { moves, line, playable, player }) {
       }
       cellElement.classList.toggle("last", here(last));
       cellElement.classList.toggle("line", line.some(here));
+      cellElement.style.setProperty("--order", line.findIndex(here));
     });
     columnElement.setAttribute("aria-disabled", !playable.includes(column));
     nameColumn(columnElement);
@@ -95,6 +96,11 @@ export function renderBoard(board, { moves, line, playable, player }) {
     cellElement.classList.toggle("falling", newCells.length === 1);
   }
   board.dataset.player = player ?? "";
+}
+
+// Return how long a checker falls into a row, in seconds, as in the style sheet.
+export function fallTime(row) {
+  return (ROWS + 0.4 - row) * 0.07;
 }
 
 // Say what a column holds, from the bottom: "Column 4: red, yellow, 4 free".

@@ -29,8 +29,9 @@ const MESSAGE_TOO_BIG = 1009;
 //                         "open", "reconnecting" (the network is gone),
 //                         "stopped" (the server is) or "closed" (for good)
 //
-// Return a function that sends an event. It does nothing unless the state is
-// "open": nothing is kept to be sent later, when it might be out of date.
+// Return two functions. send(event) does nothing unless the state is "open": nothing
+// is kept to be sent later, when it might be out of date. reopen() connects again
+// after the server has closed for good.
 export function connect({ url, subprotocol, getInit, handleEvent, handleState }) {
   let websocket = null; // null while waiting for the next attempt
   let state = "connecting";
@@ -155,5 +156,5 @@ export function connect({ url, subprotocol, getInit, handleEvent, handleState })
       check();
     }
   });
-  return send;
+  return { send, reopen: open };
 }

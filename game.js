@@ -6,13 +6,17 @@ import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./connect4.js";
 // The server says by this sentence that a game is gone for good (see app.py).
 const GAME_NOT_FOUND = "Game not found.";
 
+const NUMBERS = "none one two three four five six seven eight nine ten".split(" ");
+
 // The state of a page that has not heard from the server yet.
 export const INITIAL_STATE = {
   connection: "connecting", // see connection.js; "open" when all below is known
   player: null, // who plays here: "red", "yellow", or null for a spectator
-  keys: null, // { join, watch, host } from the server, for a player
+  keys: null, // { join, watch, rejoin, invite, host } from the server, for a player
   first: PLAYER1, // who moves first
+  wins: { red: 0, yellow: 0 }, // how many games each has won before this one
   moves: [], // [{ player, column, row }] in the order of play
+  shown: null, // how many of the moves are shown; null for all, as they come
   winner: null,
   drawn: false,
   rematch: [], // the players who asked for one
@@ -60,14 +64,16 @@ function apply(state, event) {
   const isNews = state.connection === "open";
   switch (event.type) {
     case "init": {
-      const { player, join, watch, host } = event;
-      return { ...state, player, keys: { join, watch, host } };
+      const { player, join, watch, rejoin, invite, host } = event;
+      return { ...state, player, keys: { join, watch, rejoin, invite, host } };
     }
     case "start":
       return {
         ...state,
         first: event.player,
+        wins: event.wins,
         moves: [],
+        shown: null,
         winner: null,
         drawn: false,
         rematch: [],
@@ -120,6 +126,46 @@ function apply(state, event) {
   }
 }
 
+// Return the state after somebody has chosen to see only so many moves.
+export function lookBack(state, number) {
+  const length = state.moves.length;
+  const shown = Math.max(0, Math.min(number, length));
+  return { ...state, shown: shown === length ? null : shown };
+}
+
+// Return whether one may look back now: when the game is over, and as a spectator
+// at any time. A player has a game to play.
+export function canLookBack(state) {
+  const { player, moves } = state;
+  const isWatching = player === null && isCurrent(state);
+  return moves.length > 0 && (isOver(state) || isWatching) && canReturn(state);
+}
+
+// Return the moves that are shown.
+export function shownMoves(state) {
+  return state.moves.slice(0, state.shown ?? state.moves.length);
+}
+
+// Return whether an event is a move that we haven't made ourselves, just now.
+export function isMoveOfOther(state, event) {
+  const isNews = state.connection === "open" && state.past === null;
+  return isNews && event.type === "play" && event.player !== state.player;
+}
+
+// Return how many games each player has won, with this one.
+export function score({ wins, winner }) {
+  return winner === null ? wins : { ...wins, [winner]: wins[winner] + 1 };
+}
+
+// Return how many games a player has won, in words, once anybody has won one.
+export function describeWins(state, player) {
+  const wins = score(state);
+  if (!Object.values(wins).some(Boolean)) {
+    return "";
+  }
+  return wins[player] === 1 ? "1 win" : `${wins[player]} wins`;
+}
+
 export function isOver(state) {
   return state.winner !== null || state.drawn;
 }
@@ -169,7 +215,8 @@ export function canReturn(state) {
   return state.problem === null && state.connection !== "stopped";
 }
 
-// Return the cells of the four or more in line with the last move, or none.
+// Return the cells of the four or more in line with the last move, from one end to
+// the other, or none.
 export function winningLine(state) {
   const last = state.moves.at(-1);
   const moveAt = (column, row) =>
@@ -186,7 +233,8 @@ export function winningLine(state) {
         arm.push(move);
       }
     });
-    const line = [last, ...arms.flat()];
+    const [before, after] = arms;
+    const line = [...before.reverse(), last, ...after];
     if (line.length >= 4) {
       cells.push(...line);
     }
@@ -195,12 +243,12 @@ export function winningLine(state) {
 }
 
 // Return what is going on, in groups of sentences, any of which may be "": who
-// you are, what happened, whose turn it is or how the game ended, who is away or
-// wants a rematch, and what else there is to say. A screen reader says those that
-// change.
+// you are, what happened, whose turn it is or how the game ended, the score then,
+// who is away or wants a rematch, and what else there is to say. A screen reader
+// says those that change.
 export function sentences(state) {
   const { player, connection, problem, note } = state;
-  const groups = { you: "", news: "", turn: "", more: "", note: "" };
+  const groups = { you: "", news: "", turn: "", score: "", more: "", note: "" };
   if (problem !== null) {
     return { ...groups, news: describeProblem(problem) };
   }
@@ -217,8 +265,11 @@ export function sentences(state) {
   return {
     you: player === null ? "You are watching." : `You are ${player}.`,
     news: state.news,
-    turn: describeTurn(state),
-    more: [describeAbsence(state), describeRematch(state)].filter(Boolean).join(" "),
+    turn: isWaiting(state) ? "" : describeTurn(state),
+    score: isOver(state) ? describeScore(state) : "",
+    more: [describeAbsence(state), describeFirst(state), describeRematch(state)]
+      .filter(Boolean)
+      .join(" "),
     note,
   };
 }
@@ -239,8 +290,11 @@ export function phase(state) {
   if (player === null) {
     return "watching";
   }
+  if (isWaiting(state)) {
+    return "waiting";
+  }
   if (!state.players.includes(opponent(player))) {
-    return wasHere(state, opponent(player)) ? "away" : "waiting";
+    return "away";
   }
   return turn(state) === player ? "ours" : "theirs";
 }
@@ -319,11 +373,45 @@ function describeRematch({ player, rematch }) {
     : `${capitalize(rematch[0])} wants a rematch.`;
 }
 
-// Return whether a player has ever been here. After a reload, moves are the proof.
+// Say who moves first, before there is anybody to play against.
+function describeFirst(state) {
+  return isWaiting(state) && state.moves.length === 0 ? "You move first." : "";
+}
+
+// Return the score in words, the winner's first: "Two games to one." After a draw,
+// say who leads.
+function describeScore(state) {
+  const wins = score(state);
+  const leader = wins.red > wins.yellow ? PLAYER1 : PLAYER2;
+  const player = state.winner ?? leader;
+  const [ours, theirs] = [wins[player], wins[opponent(player)]];
+  if (ours === 0) {
+    return "";
+  }
+  const games = `${capitalize(spell(ours))} ${ours === 1 ? "game" : "games"}`;
+  if (ours === theirs) {
+    return `${games} each.`;
+  }
+  const whose = state.drawn ? ` for ${leader}` : "";
+  return `${games} to ${spell(theirs)}${whose}.`;
+}
+
+function spell(number) {
+  return NUMBERS[number] ?? String(number);
+}
+
+// Return whether we are the first player, and nobody has come yet.
+export function isWaiting(state) {
+  return state.player === PLAYER1 && !wasHere(state, PLAYER2);
+}
+
+// Return whether a player has ever been here.
 export function wasHere(state, player) {
+  // Red has started the game, and is told when there is nobody to be invited.
+  const isKnown = player === PLAYER1 || state.keys?.invite === null;
+  // To others, moves are the proof.
   const moved = state.moves.some((move) => move.player === player);
-  // Red has started the game.
-  return player === PLAYER1 || moved || state.everHere.includes(player);
+  return isKnown || moved || state.everHere.includes(player);
 }
 
 function opponent(player) {

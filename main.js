@@ -1,47 +1,66 @@
 // The page: it joins the board, the game and the connection. What it shows is a
 // function of the state alone, and is drawn again after each event.
 
-import { PLAYER1, PLAYER2, createBoard, renderBoard } from "./connect4.js";
+import { PLAYER1, PLAYER2, createBoard, fallTime, renderBoard } from "./connect4.js";
 import { connect } from "./connection.js";
 import {
   INITIAL_STATE,
   canAskRematch,
+  canLookBack,
   canPlay,
   canReturn,
   describeSpectators,
+  describeWins,
   isCurrent,
   isGone,
+  isMoveOfOther,
   isOver,
+  isWaiting,
+  lookBack,
   phase,
   playableColumns,
   sentences,
+  shownMoves,
   title,
   turn,
   update,
   updateConnection,
-  wasHere,
   winningLine,
 } from "./game.js";
+import { renderQRCode } from "./qrcode.js";
+import { knock, pulse } from "./sound.js";
 
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
 
+// On a screen that is smaller, one shares a link, and doesn't show a picture of it.
+const PHONE = "(max-width: 40rem), (max-height: 30rem)";
+
+// Under which names the browser stores the seat, as each server has its own, and
+// whether the page is silent.
+const SEAT = `seat at ${window.location.pathname}`;
+const SOUND = "sound";
+
 let state = INITIAL_STATE;
+let guess = guessSeat();
+let isSilent = stored(SOUND) === "off";
 
 window.addEventListener("DOMContentLoaded", () => {
   createBoard(document.querySelector(".board"));
   render();
-  const send = connect({
+  const connection = connect({
     url: getWebSocketServer(),
     subprotocol: "connect4.v2",
     getInit,
     handleEvent,
-    handleState: handleConnection,
+    handleState: (name) => handleConnection(name, connection),
   });
-  sendMoves(send);
-  sendRematch(send);
+  sendMoves(connection.send);
+  sendRematch(connection.send);
   offerLinks();
+  offerLookingBack();
   offerNewGame();
+  offerSound();
 });
 
 // Return the address of the WebSocket server: the port after the page's (see
@@ -65,7 +84,7 @@ function getInit() {
     // A spectator watches.
     event.watch = params.get("watch");
   } else if (recallSeat() !== null) {
-    // The first player comes back.
+    // A player comes back.
     event.join = recallSeat();
   } else {
     // The first player starts a new game.
@@ -74,14 +93,26 @@ function getInit() {
 }
 
 function handleEvent(event) {
-  if (event.type === "init" && event.player === PLAYER1) {
-    rememberSeat(event.rejoin);
+  if (event.type === "init") {
+    rememberSeat(event);
+  }
+  if (isMoveOfOther(state, event)) {
+    tellLanding(event);
   }
   change(update(state, event));
+  if (isCurrent(state) && state.player !== null) {
+    storeSeat();
+  }
 }
 
-function handleConnection(connection) {
-  change(updateConnection(state, connection));
+function handleConnection(name, connection) {
+  if (name === "closed" && guess !== null) {
+    // Somebody sits there, perhaps in another tab, or that game is gone.
+    guess = null;
+    connection.reopen();
+    return;
+  }
+  change(updateConnection(state, name));
   if (isGone(state)) {
     forgetSeat(getInit().join);
   }
@@ -92,35 +123,68 @@ function change(newState) {
   render();
 }
 
-// The key that takes the first player's seat again. It isn't in the address,
-// which people copy, but in the tab, where a reload finds it; and in the entry
-// of the tab's history, so that "Back" after "New game" is a way back.
+// The key that takes a seat again. The second player's is in the address. The
+// first player's isn't, because people copy it, but in the entry of the tab's
+// history: a reload finds it there, and so does "Back" after "New game".
 
-function rememberSeat(key) {
-  tabStorage()?.setItem("rejoin", key);
-  // Without "?new", which would start yet another game at the next reload.
-  history.replaceState({ rejoin: key }, "", window.location.pathname);
-}
-
-function recallSeat() {
-  const isNew = new URLSearchParams(window.location.search).has("new");
-  const stored = isNew ? null : tabStorage()?.getItem("rejoin");
-  return history.state?.rejoin ?? stored ?? null;
-}
-
-// The tab may remember another seat than the one whose key is of no use.
-function forgetSeat(key) {
-  history.replaceState(null, "");
-  if (tabStorage()?.getItem("rejoin") === key) {
-    tabStorage().removeItem("rejoin");
+function rememberSeat({ player, rejoin }) {
+  guess = null;
+  if (player === PLAYER1) {
+    // Without "?new", which would start yet another game at the next reload.
+    history.replaceState({ rejoin }, "", window.location.pathname);
+  } else {
+    const query = new URLSearchParams({ join: rejoin });
+    history.replaceState(null, "", `?${query}`);
   }
 }
 
-function tabStorage() {
+function recallSeat() {
+  return history.state?.rejoin ?? guess;
+}
+
+function forgetSeat(key) {
+  history.replaceState(null, "");
+  if (stored(SEAT) === key) {
+    store(SEAT, null);
+  }
+}
+
+// The browser stores the last seat as well, for whoever has closed the tab and opens
+// the address again. It's a guess: the server knows whether somebody sits there.
+
+function storeSeat() {
+  const { rejoin } = state.keys;
+  if (!isOver(state)) {
+    store(SEAT, rejoin);
+  } else if (stored(SEAT) === rejoin) {
+    store(SEAT, null);
+  }
+}
+
+function guessSeat() {
+  const isPlain = window.location.search === "" && !history.state?.rejoin;
+  return isPlain ? stored(SEAT) : null;
+}
+
+// Return what the browser has stored under a name, or null.
+function stored(name) {
   try {
-    return window.sessionStorage;
+    return window.localStorage.getItem(name);
   } catch {
-    return null; // The player forbids it. A reload is remembered anyway.
+    return null; // The player forbids it.
+  }
+}
+
+// Store a text, or nothing if it's null.
+function store(name, text) {
+  try {
+    if (text === null) {
+      window.localStorage.removeItem(name);
+    } else {
+      window.localStorage.setItem(name, text);
+    }
+  } catch {
+    // The player forbids it. A reload is remembered anyway.
   }
 }
 
@@ -148,15 +212,15 @@ function sendRematch(send) {
 
 // Make the links, and the buttons beside them, copy and share the address.
 function offerLinks() {
-  for (const invitation of document.querySelectorAll(".invitation")) {
-    const link = invitation.querySelector("a");
-    const copy = invitation.querySelector(".copy");
-    const share = invitation.querySelector(".share");
+  for (const element of document.querySelectorAll(".link")) {
+    const link = element.querySelector("a");
+    const copy = element.querySelector(".copy");
+    const share = element.querySelector(".share");
     copy.addEventListener("click", () => copyLink(link, copy));
     link.addEventListener("click", (event) => {
       // To follow it would be to leave the seat. It may be opened in a new tab.
       const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
-      if (state.keys !== null && isPlain) {
+      if (isPlain) {
         event.preventDefault();
         copyLink(link, copy);
       }
@@ -200,6 +264,31 @@ async function copyText(link) {
   }
 }
 
+// Show an earlier move, by buttons, slider or arrows.
+function offerLookingBack() {
+  const show = (number) => {
+    if (canLookBack(state)) {
+      change(lookBack(state, number));
+    }
+  };
+  const step = (way) => show(shownMoves(state).length + way);
+  const review = document.querySelector(".review");
+  const slider = review.querySelector(".move");
+  slider.addEventListener("input", () => show(slider.valueAsNumber));
+  review.querySelector(".previous").addEventListener("click", () => step(-1));
+  review.querySelector(".following").addEventListener("click", () => step(1));
+  review.querySelector(".present").addEventListener("click", () => show(Infinity));
+  document.addEventListener("keydown", (event) => {
+    const { key, target, altKey, ctrlKey, metaKey } = event;
+    // In the board and on the slider the arrows have their own meaning.
+    const isElsewhere = !target.closest(".board, .move");
+    const isOurs = isElsewhere && !altKey && !ctrlKey && !metaKey;
+    if (isOurs && (key === "ArrowLeft" || key === "ArrowRight")) {
+      step(key === "ArrowLeft" ? -1 : 1);
+    }
+  });
+}
+
 // While the connection is lost, a click would lead to the browser's error page.
 function offerNewGame() {
   const newGame = document.querySelector(".new");
@@ -208,6 +297,26 @@ function offerNewGame() {
       event.preventDefault();
     }
   });
+}
+
+function offerSound() {
+  const sound = document.querySelector(".sound");
+  sound.hidden = false;
+  sound.addEventListener("click", () => {
+    isSilent = !isSilent;
+    store(SOUND, isSilent ? "off" : null);
+    render();
+  });
+}
+
+// Let a move of somebody else be heard, or felt, when its checker lands.
+function tellLanding({ row }) {
+  if (isSilent) {
+    pulse();
+  } else {
+    const isStill = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    knock(isStill ? 0 : fallTime(row));
+  }
 }
 
 // Return the address of the page for somebody who opens it with a key, also on
@@ -227,15 +336,19 @@ function linkTo(name, key) {
 function render() {
   document.title = title(state);
   document.body.dataset.state = phase(state);
+  document.body.dataset.winner = isCurrent(state) ? (state.winner ?? "") : "";
   renderStatus();
   renderPlayers();
+  const isPresent = state.shown === null;
   renderBoard(document.querySelector(".board"), {
-    moves: state.moves,
-    line: state.winner === null ? [] : winningLine(state),
+    moves: shownMoves(state),
+    line: isPresent && state.winner !== null ? winningLine(state) : [],
     playable: playableColumns(state),
     player: canPlay(state) ? state.player : null,
   });
-  renderInvitations();
+  renderInvitation();
+  renderReview();
+  renderWatching();
   renderActions();
 }
 
@@ -258,58 +371,103 @@ function renderPlayers() {
     element.classList.toggle("away", isAway);
     element.classList.toggle("turn", isTurn);
     element.classList.toggle("winner", player === state.winner);
+    element.querySelector(".wins").textContent = describeWins(state, player);
   }
   document.querySelector(".spectators").textContent = describeSpectators(state);
 }
 
-function renderInvitations() {
-  const { keys, problem } = state;
-  const isPlaying = keys !== null && canReturn(state);
-  const isOffered = problem?.watch !== undefined;
-  const join = document.querySelector(".join");
-  const watch = document.querySelector(".watch");
-  if (keys !== null) {
-    setLink(join, linkTo("join", keys.join));
-    setLink(watch, linkTo("watch", keys.watch));
+// While the first player waits, the invitation has the board's place.
+function renderInvitation() {
+  const invitation = document.querySelector(".invitation");
+  const { keys, players } = state;
+  const isOffered = isPlaying() && !players.includes(PLAYER2);
+  const isFirst = isOffered && isWaiting(state);
+  const stage = isFirst ? "invitation" : "board";
+  if (document.body.dataset.stage !== stage) {
+    document.body.dataset.stage = stage;
+    const isPhone = window.matchMedia(PHONE).matches;
+    invitation.querySelector(".picture").open = isFirst && !isPhone;
   }
+  setHidden(invitation, !isOffered);
   if (isOffered) {
-    setLink(watch, linkTo("watch", problem.watch), "Watch this game");
+    const [heading, text] = isFirst
+      ? [
+          "Invite a friend",
+          "Whoever opens this address plays against you. Scan it, type it, or send it.",
+        ]
+      : [
+          "The way back for yellow",
+          "Yellow can come back with this link, on any device.",
+        ];
+    invitation.querySelector("h2").textContent = heading;
+    invitation.querySelector("p").textContent = text;
+    renderLink(invitation, linkTo("join", isFirst ? keys.invite : keys.join));
   }
-  // Only the second player's seat can be taken with the join link.
-  const isFree = isPlaying && !state.players.includes(PLAYER2);
-  setHidden(join.parentElement, !isFree);
-  setHidden(watch.parentElement, !isPlaying && !isOffered);
-  const [heading, text] = wasHere(state, PLAYER2)
-    ? [
-        "The way back for yellow",
-        "Yellow can come back with this link, on any device.",
-      ]
-    : [
-        "Play with a friend",
-        "Send this link. Whoever opens it plays against you.",
-      ];
-  join.parentElement.querySelector("h2").textContent = heading;
-  join.parentElement.querySelector("p").textContent = text;
+}
+
+function renderWatching() {
+  const watching = document.querySelector(".watching");
+  setHidden(watching, !isPlaying());
+  if (isPlaying()) {
+    renderLink(watching, linkTo("watch", state.keys.watch));
+  }
 }
 
 // Setting the same text again would undo a selection, by which one copies it.
-function setLink(link, href, text = href) {
-  if (link.href !== href || link.textContent !== text) {
-    const [address, query = ""] = text.split(/(?=\?)/);
-    const key = document.createElement("span");
-    key.className = "key";
-    key.textContent = query;
+function renderLink(element, href) {
+  const link = element.querySelector("a");
+  if (link.href !== href) {
+    const { protocol, host, pathname, searchParams } = new URL(href);
+    const [[query, key]] = searchParams;
+    const parts = {
+      scheme: `${protocol}//`,
+      address: `${host}${pathname}?${query}=`,
+      key,
+    };
+    const spans = Object.entries(parts).map(([name, text]) => {
+      const span = document.createElement("span");
+      span.className = name;
+      span.textContent = text;
+      return span;
+    });
     link.href = href;
-    link.replaceChildren(address, document.createElement("wbr"), key);
+    link.replaceChildren(...spans);
+    renderQRCode(element.querySelector(".qrcode"), href);
   }
+}
+
+function renderReview() {
+  const review = document.querySelector(".review");
+  const slider = review.querySelector(".move");
+  const length = state.moves.length;
+  const shown = shownMoves(state).length;
+  const text = `Move ${shown} of ${length}`;
+  slider.max = length;
+  slider.value = shown;
+  slider.setAttribute("aria-valuetext", text);
+  review.querySelector(".shown").textContent = text;
+  setHidden(review.querySelector(".present"), isOver(state));
+  setHidden(review, !canLookBack(state));
 }
 
 function renderActions() {
   setHidden(document.querySelector(".rematch"), !canAskRematch(state));
+  const spectate = document.querySelector(".spectate");
+  const watch = state.problem?.watch;
+  setHidden(spectate, watch === undefined);
+  if (watch !== undefined) {
+    spectate.href = linkTo("watch", watch);
+  }
+  document.querySelector(".sound").setAttribute("aria-pressed", !isSilent);
   // Without a server there is nothing to start a game with.
   const newGame = document.querySelector(".new");
   newGame.setAttribute("aria-disabled", state.connection === "reconnecting");
   setHidden(newGame, state.connection === "stopped");
+}
+
+// Return whether we sit at a game, though perhaps the connection is lost.
+function isPlaying() {
+  return state.keys !== null && canReturn(state);
 }
 
 // Hide or show an element. A focus inside goes to the board and isn't lost.

@@ -25,6 +25,8 @@ FILES = {
     "/connect4.js": ("connect4.js", "text/javascript; charset=utf-8"),
     "/connection.js": ("connection.js", "text/javascript; charset=utf-8"),
     "/game.js": ("game.js", "text/javascript; charset=utf-8"),
+    "/qrcode.js": ("qrcode.js", "text/javascript; charset=utf-8"),
+    "/sound.js": ("sound.js", "text/javascript; charset=utf-8"),
     "/connect4.css": ("connect4.css", "text/css; charset=utf-8"),
     "/favicon.ico": ("favicon.svg", "image/svg+xml"),
     "/favicon.svg": ("favicon.svg", "image/svg+xml"),

@@ -28,6 +28,8 @@ TOUCH = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 LAPTOP = {"viewport": {"width": 1280, "height": 720}}
 PHONE = {"viewport": {"width": 360, "height": 640}, **TOUCH}
 LANDSCAPE = {"viewport": {"width": 640, "height": 360}, **TOUCH}
+SMALLEST = {"viewport": {"width": 320, "height": 568}, **TOUCH}
+TABLET = {"viewport": {"width": 768, "height": 1024}, **TOUCH}
 
 # For the README: pictures that need no scaling stay crisp, and small.
 SMALL_LAPTOP = {**LAPTOP, "device_scale_factor": 0.65}
@@ -132,6 +134,8 @@ async def main(folder):
                 ("laptop", LAPTOP, 1760, 560),
                 ("phone", PHONE, 1560, 360),
                 ("landscape", LANDSCAPE, 2020, 640),
+                ("smallest", SMALLEST, 1400, 320),
+                ("tablet", TABLET, 1760, 560),
             ]:
                 path = folder / f"{name}-{scheme}.png"
                 await studio.make_sheet(

@@ -29,9 +29,14 @@ async def link(page, name):
     return await page.locator(f"a.{name}").evaluate("link => link.href")
 
 
+async def open_watching(page):
+    """Show the link and the picture for spectators."""
+    await page.get_by_text("Let others watch").click()
+
+
 async def play(page, column):
     """Click a column as soon as it's this player's turn."""
-    await expect_status(page, "Your turn.")
+    await expect(page.locator(f".column[data-column='{column}']")).to_be_enabled()
     await page.locator(f".column[data-column='{column}']").click()
 
 

@@ -70,10 +70,10 @@ async def test_new_starts_afresh_and_back_returns(open_page):
     await play(red, 3)
     await red.get_by_role("link", name="New").click()
     await expect_board(red, [])
-    await expect_status(red, "Your turn.")
+    await expect_status(red, "You move first.")
     assert await link(red, "join") != join
     await red.reload()
-    await expect_status(red, "Your turn.")
+    await expect_status(red, "You move first.")
     assert await link(red, "join") != join
     await red.go_back()
     await expect_board(red, [3])

@@ -18,13 +18,14 @@ CONNECT = """async () => {
     const { connect } = await import("/connection.js");
     window.states = [];
     window.received = [];
-    window.send = connect({
+    const { send, reopen } = connect({
         url: "ws://127.0.0.1:1/",
         subprotocol: "connect4.v2",
         getInit: () => ({ type: "init" }),
         handleEvent: (event) => window.received.push(event),
         handleState: (state) => window.states.push(state),
     });
+    Object.assign(window, { send, reopen });
 }"""
 
 WAKE = """() => {

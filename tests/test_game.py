@@ -1,7 +1,8 @@
 """
 Tests of game.js, without a server: events go in, sentences come out.
 
-``tell()`` folds steps into a state: a step is an event, or what the connection does.
+``tell()`` folds steps into a state: a step is an event, what the connection does, or
+a number of moves to look back to.
 
 """
 
@@ -12,15 +13,20 @@ from helpers import DRAW, DRAWN, RED_WINS, asked, played, present, started
 BOTH = present("red", "yellow")
 
 
-def init(player):
+def init(player, invite=None):
     keys = {"join": "j", "watch": "w", "rejoin": "r", "host": None}
-    return {"type": "init", "player": player, **keys}
+    return {"type": "init", "player": player, "invite": invite, **keys}
 
 
-def past(player, *events, presence=BOTH):
+def past(player, *events, presence=BOTH, invite=None, **wins):
     """Return what a new connection is told, to whoever this is."""
-    seat = [] if player is None else [init(player)]
-    return ["open", *seat, started(), *events, presence]
+    seat = [] if player is None else [init(player, invite)]
+    return ["open", *seat, started(**wins), *events, presence]
+
+
+def alone(*events):
+    """Return what the first player is told before somebody has come."""
+    return past("red", *events, presence=present("red"), invite="k7qx2m")
 
 
 def error(message, **details):
@@ -38,7 +44,9 @@ FOLD = """async (steps) => {
     for (const step of steps) {
         state = typeof step === "string"
             ? game.updateConnection(state, step)
-            : game.update(state, step);
+            : typeof step === "number"
+              ? game.lookBack(state, step)
+              : game.update(state, step);
     }
     return {
         phase: game.phase(state),
@@ -49,6 +57,8 @@ FOLD = """async (steps) => {
         rematch: game.canAskRematch(state),
         gone: game.isGone(state),
         moves: state.moves.length,
+        score: game.score(state),
+        shown: game.canLookBack(state) ? game.shownMoves(state).length : null,
         line: state.winner === null ? 0 : game.winningLine(state).length,
     };
 }"""
@@ -70,12 +80,22 @@ STORIES = [
     ([], "connecting", "Connecting…"),
     (["open"], "connecting", "Connecting…"),
     (
-        past("red", presence=present("red")),
+        alone(),
         "waiting",
-        "You are red. Your turn. Waiting for yellow to join.",
+        "You are red. Waiting for yellow to join. You move first.",
     ),
     (
-        [*past("red", presence=present("red")), BOTH],
+        alone(*played(3)),
+        "waiting",
+        "You are red. You played column 4. Waiting for yellow to join.",
+    ),
+    (
+        past("red", presence=present("red")),
+        "away",
+        "You are red. Your turn. Yellow has left and may come back.",
+    ),
+    (
+        [*alone(), BOTH],
         "ours",
         "You are red. Yellow has joined. Your turn.",
     ),
@@ -106,9 +126,21 @@ STORIES = [
         "theirs",
         "You are red. You played column 4. Yellow's turn.",
     ),
-    (past("red", *WON), "won", "You are red. You played column 1. You win!"),
-    (past("yellow", *WON), "lost", "You are yellow. Red played column 1. Red wins!"),
-    (past(None, *WON), "over", "You are watching. Red played column 1. Red wins!"),
+    (
+        past("red", *WON),
+        "won",
+        "You are red. You played column 1. You win! One game to none.",
+    ),
+    (
+        past("yellow", *WON),
+        "lost",
+        "You are yellow. Red played column 1. Red wins! One game to none.",
+    ),
+    (
+        past(None, *WON),
+        "over",
+        "You are watching. Red played column 1. Red wins! One game to none.",
+    ),
     (
         past("red", *played(*DRAWN), DRAW),
         "drawn",
@@ -117,12 +149,14 @@ STORIES = [
     (
         past("red", *WON, asked("red")),
         "won",
-        "You are red. You played column 1. You win! You asked for a rematch.",
+        "You are red. You played column 1. You win! One game to none. "
+        "You asked for a rematch.",
     ),
     (
         [*past("red", *WON), asked("yellow")],
         "won",
-        "You are red. You played column 1. You win! Yellow wants a rematch.",
+        "You are red. You played column 1. You win! One game to none. "
+        "Yellow wants a rematch.",
     ),
     (
         [*past("red", *WON), asked("red"), asked("yellow"), started("yellow")],
@@ -244,6 +278,49 @@ async def test_winner_and_line_are_known_before_the_win_is_announced(tell):
     # The last checker may join what is left and right of it.
     seven = [0, 0, 1, 1, 2, 2, 4, 4, 5, 5, 6, 6, 3]
     assert (await tell(*past("red", *played(*seven))))["line"] == 7
+
+
+async def test_score_is_told_when_a_game_ends(tell):
+    for wins, end, score, said in [
+        ({}, [], [0, 0], ""),
+        ({}, WON, [1, 0], "Red wins! One game to none."),
+        ({"red": 1, "yellow": 1}, WON, [2, 1], "Red wins! Two games to one."),
+        ({"yellow": 2}, WON, [1, 2], "Red wins! One game to two."),
+        ({"yellow": 1}, WON, [1, 1], "Red wins! One game each."),
+        ({"red": 11}, WON, [12, 0], "Red wins! 12 games to none."),
+        ({}, [*played(*DRAWN), DRAW], [0, 0], "It's a draw."),
+        (
+            {"red": 1, "yellow": 3},
+            [*played(*DRAWN), DRAW],
+            [1, 3],
+            "It's a draw. Three games to one for yellow.",
+        ),
+    ]:
+        seen = await tell(*past("yellow", *end, **wins))
+        assert [*seen["score"].values()] == score
+        assert seen["said"].endswith(said)
+
+
+async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(tell):
+    for steps, shown in [
+        (past("red", *played(3, 3)), None),
+        (past(None), None),
+        (past(None, *played(3, 3)), 2),
+        ([*past(None, *played(3, 3)), 1], 1),
+        ([*past(None, *played(3, 3)), 0], 0),
+        ([*past(None, *played(3, 3)), -1], 0),
+        ([*past(None, *played(3, 3)), 3], 2),
+        # What happens now is shown to who isn't looking back.
+        ([*past(None, *played(3, 3)), 1, played(3, 3, 4)[-1]], 1),
+        ([*past(None, *played(3, 3)), 2, played(3, 3, 4)[-1]], 3),
+        ([*past(None, *played(3, 3)), "reconnecting"], None),
+        (past("red", *WON), 7),
+        ([*past("red", *WON), 5], 5),
+        ([*past("red", *WON), 5, "reconnecting"], 5),
+        ([*past("red", *WON), "stopped"], None),
+        ([*past("red", *WON), 5, asked("red"), asked("yellow"), started()], None),
+    ]:
+        assert (await tell(*steps))["shown"] == shown, steps
 
 
 async def test_title_tells_whose_turn_it_is_and_who_has_won(tell):

@@ -1,7 +1,6 @@
-"""Tests of what issue 4 asks of the page: that everybody can play on it, anywhere."""
+"""Tests of the page: that everybody can play on it, anywhere."""
 
 import asyncio
-import base64
 import collections
 import functools
 import itertools
@@ -14,7 +13,16 @@ from playwright.async_api import expect
 
 from conftest import BROWSER, BROWSER_OPTIONS
 from helpers import DRAWN, TIMEOUT, Site
-from states import DIAGONAL, STATES, Match, expect_board, expect_status, link, play
+from states import (
+    DIAGONAL,
+    STATES,
+    Match,
+    expect_board,
+    expect_status,
+    link,
+    open_watching,
+    play,
+)
 
 SCREENS = [(320, 568), (360, 640), (568, 320), (768, 1024), (1280, 720), (1920, 1080)]
 PHONE = {
@@ -44,42 +52,6 @@ async def match(site, open_page):
     await match.end()
 
 
-@pytest.fixture
-async def look_at(browser):
-    """A function that returns the pixels of a part of a page, as rows of (r, g, b)."""
-    blank = await browser.new_page()
-
-    async def look_at(page, locator, margin=0):
-        box = await locator.bounding_box()
-        left, top = math.floor(box["x"]) - margin, math.floor(box["y"]) - margin
-        clip = {
-            "x": max(left, 0),
-            "y": max(top, 0),
-            "width": math.ceil(box["width"]) + 2 * margin,
-            "height": math.ceil(box["height"]) + 2 * margin,
-        }
-        png = await page.screenshot(clip=clip, animations="disabled")
-        width, data = await blank.evaluate(
-            """async (data) => {
-                const response = await fetch("data:image/png;base64," + data);
-                const image = await createImageBitmap(await response.blob());
-                const { width, height } = image;
-                const canvas = new OffscreenCanvas(width, height).getContext("2d");
-                canvas.drawImage(image, 0, 0);
-                const { data: bytes } = canvas.getImageData(0, 0, width, height);
-                const text = Array.from(bytes, (byte) => String.fromCharCode(byte));
-                return [width, btoa(text.join(""))];
-            }""",
-            base64.b64encode(png).decode(),
-        )
-        data = base64.b64decode(data)
-        pixels = list(zip(data[::4], data[1::4], data[2::4], strict=True))
-        return [pixels[i : i + width] for i in range(0, len(pixels), width)]
-
-    yield look_at
-    await blank.close()
-
-
 async def open_with(open_page, script, url, **options):
     """Open a page in which a script runs before the page's own."""
     page = await open_page("about:blank", **options)
@@ -102,6 +74,7 @@ async def begin(match, **options):
     await expect_status(red, "You are red.")
     await match.accept(await link(red, "join"))
     await expect_status(red, "joined")
+    await expect(red.locator(".board")).to_have_css("pointer-events", "auto")
     return red
 
 
@@ -214,7 +187,6 @@ async def test_state_has_its_look_and_its_sentence_and_no_other(state):
     await expect(page.locator(look).first).to_be_attached()
     said = await page.get_by_role("status").inner_text()
     also = {
-        "waiting": ["your_turn"],
         "opponent_away": ["your_turn"],
         "watching": ["their_turn"],
         "seen_to_end": ["watching", "lost"],
@@ -320,7 +292,7 @@ async def test_targets_are_large_enough_for_thumbs(state):
     for width, height in SCREENS:
         await page.set_viewport_size({"width": width, "height": height})
         targets = await page.evaluate(
-            """() => Array.from(document.querySelectorAll("a, button"))
+            """() => Array.from(document.querySelectorAll("a, button, summary, input"))
                 .filter((element) => element.checkVisibility())
                 .map((element) => {
                     const { width, height } = element.getBoundingClientRect();
@@ -364,7 +336,7 @@ async def test_arrows_go_around_and_tab_reaches_the_board_once(match):
     for _ in range(12):
         await press(red, "Tab")
         stops.append(await focused(red))
-    rounds = stops.count("action new")
+    rounds = stops.count("new")
     assert rounds
     assert [stop for stop in stops if isinstance(stop, int)] == [3] * (rounds + 1)
     await column_of(red, 0).focus()
@@ -381,7 +353,7 @@ async def test_keys_held_down_or_with_modifiers_play_nothing(match):
     red = await begin(match)
     await column_of(red, 3).focus()
     await press(red, "Control+4", "Alt+4", "Alt+ArrowDown", "8", "0")
-    await red.get_by_role("button", name="Copy").first.focus()
+    await red.get_by_role("link", name="New game").focus()
     await press(red, "4")
     await column_of(red, 2).focus()
     await red.keyboard.down("ArrowDown")
@@ -420,7 +392,8 @@ async def test_focus_is_visible_everywhere(match, look_at):
             )
             box = await handle.bounding_box()
             assert changed >= 2 * (box["width"] + box["height"]), (scheme, name)
-        assert seen == ["action join", "copy", 3, "action watch", "copy", "action new"]
+        # Those without a class are what opens a picture, and the link for spectators.
+        assert seen == ["join", "copy", "", 3, "", "new", "sound"]
 
 
 async def test_focus_is_not_lost_when_what_had_it_disappears(match):
@@ -481,7 +454,8 @@ async def test_fast_taps_neither_zoom_nor_select(match):
 
 
 async def test_board_grows_with_the_window(match):
-    page = await match.open_page(match.site.url)
+    await match.begin(3)
+    page = await match.open("red")
     sizes = []
     for width, height in [
         (320, 568),
@@ -516,8 +490,9 @@ async def paste(page):
 
 async def expect_copies(page):
     """Check that both links can be copied, and that the page says so."""
-    for name, number in [("join", 0), ("watch", 1)]:
-        box = page.get_by_role("region").nth(number)
+    await open_watching(page)
+    for name in ("join", "watch"):
+        box = page.locator(".link", has=page.locator(f"a.{name}"))
         await box.get_by_role("button", name="Copy").click()
         await expect(box.get_by_role("button", name="Copied")).to_be_visible()
         await expect_status(page, "copied")
@@ -576,6 +551,8 @@ async def test_both_players_can_let_others_watch_during_the_game(match):
     await match.begin(3, 3)
     red, yellow = await match.open("red"), await match.open("yellow")
     for page in (red, yellow):
+        await expect(page.locator("a.watch")).to_be_hidden()
+        await open_watching(page)
         await expect(page.locator("a.watch")).to_be_visible()
         assert await link(page, "watch") == match.links["spectator"]
         await expect(page.get_by_role("button", name="Copy")).to_have_count(1)
@@ -589,6 +566,7 @@ async def test_links_are_shared_where_the_browser_can(open_page, site):
     """
     red = await open_with(open_page, script, site.url)
     await expect_status(red, "You are red.")
+    await open_watching(red)
     buttons = red.get_by_role("button", name="Share")
     await expect(buttons).to_have_count(2)
     for number in range(2):
@@ -755,12 +733,12 @@ async def test_checker_falls_unless_motion_is_reduced(match):
     )
     await expect_board(spectator, DIAGONAL)
     await spectator.locator(".cell.line").first.wait_for()
-    still = {"box-shadow", "opacity", "color", "background-color", "border-color"}
+    still = {"arrive", "opacity", "color", "background-color", "border-color"}
     assert set(await spectator.evaluate("window.animations")) <= still
-    moving = (
-        "document.getAnimations().filter((each) => each instanceof CSSAnimation).length"
-    )
-    assert await spectator.evaluate(moving) == 0
+    moving = """document.getAnimations()
+        .map(({ animationName }) => animationName)
+        .filter((name) => name !== undefined && name !== "arrive")"""
+    assert await spectator.evaluate(moving) == []
 
 
 # Screen readers
@@ -978,3 +956,88 @@ async def test_board_and_result_can_be_printed(match):
                 .map((element) => getComputedStyle(element, pseudo))
                 .every(({ printColorAdjust }) => printColorAdjust === "exact"))"""
     )
+
+
+# The invitation, and the score
+
+
+async def test_invitation_is_what_one_sees_first_and_has_the_place_of_the_board(match):
+    for width, height in SCREENS:
+        size = {"width": width, "height": height}
+        red = await match.open_page(match.site.url, viewport=size)
+        await expect_status(red, "You move first.")
+        invitation = await red.locator(".invitation").bounding_box()
+        board = await red.locator(".board").bounding_box()
+        assert (invitation["y"], invitation["x"]) < (board["y"], board["x"])
+        code = red.locator(".join .key")
+        size = await code.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+        assert size >= 40
+        assert (await code.bounding_box())["height"] < 2 * size  # in one line
+        await match.accept(await link(red, "join"))
+        await expect(red.locator(".invitation")).to_be_hidden()
+        await match.end()
+        await red.close()
+
+
+async def test_click_that_was_meant_for_the_invitation_is_no_move(match):
+    size = {"width": 1280, "height": 720}
+    red = await match.open_page(match.site.url, viewport=size)
+    await expect_status(red, "You move first.")
+    box = await red.get_by_role("button", name="Copy").bounding_box()
+    await red.mouse.move(box["x"] + 9, box["y"] + 9)
+    await match.accept(await link(red, "join"))
+    await red.locator(".invitation").wait_for(state="hidden")
+    await red.mouse.down()
+    await red.mouse.up()
+    await expect(red.locator(".board")).to_have_css("pointer-events", "auto")
+    await expect(red.locator(".cell:not(.empty)")).to_have_count(0)
+    await red.mouse.down()
+    await red.mouse.up()
+    await expect(red.locator(".cell:not(.empty)")).to_have_count(1)
+
+
+async def test_score_stands_beside_the_names_from_the_first_win_on(match):
+    await match.begin(*DIAGONAL[:-1])
+    page = await match.open("spectator")
+    await expect(page.locator(".player .wins")).to_have_text(["", ""])
+    await match.play(DIAGONAL[-1])
+    await expect(page.locator(".player .wins")).to_have_text(["1 win", "0 wins"])
+    await expect(page.locator(".player.red")).to_contain_text("Red")
+    for player in ("red", "yellow"):
+        await match.ask_rematch(player)
+    await expect_board(page, [])
+    await page.reload()
+    await expect(page.locator(".player .wins")).to_have_text(["1 win", "0 wins"])
+
+
+async def test_rematch_is_the_first_thing_under_the_result(match):
+    for width, height in SCREENS:
+        await match.begin(*DIAGONAL)
+        match.moves = []
+        options = {"viewport": {"width": width, "height": height}}
+        match.options = options
+        red = await match.open("red")
+        result = await red.locator(".status").bounding_box()
+        rematch = await red.get_by_role("button", name="Rematch").bounding_box()
+        gap = rematch["y"] - (result["y"] + result["height"])
+        assert 0 <= gap <= 16, (width, height)
+        await match.end()
+
+
+async def test_files_of_the_page_are_fetched_together(open_page, site):
+    page = await open_page("about:blank")
+    requests = []
+    page.on("request", lambda request: requests.append(request))
+    await page.goto(site.url)
+    await expect_status(page, "You are red.")
+    names = {request.url.removeprefix(site.url) for request in requests}
+    modules = {name for name in names if name.endswith(".js")}
+    preloaded = await page.evaluate(
+        """async (url) => {
+            const html = await (await fetch(url)).text();
+            const names = html.matchAll(/(?:href|src)="([^"]*[.]js)"/g);
+            return Array.from(names, ([_, name]) => name);
+        }""",
+        site.url,
+    )
+    assert modules == set(preloaded)

@@ -11,8 +11,22 @@ import pytest
 from playwright.async_api import expect
 
 import app
-from helpers import Server
-from states import expect_board, expect_status, link, play, start
+from helpers import RED_WINS
+from states import (
+    expect_board,
+    expect_status,
+    link,
+    open_watching,
+    play,
+    play_all,
+    start,
+)
+
+LISTEN = """
+    window.said = [];
+    new MutationObserver(() => window.said.push(document.body.innerText))
+        .observe(document, { childList: true, characterData: true, subtree: true });
+"""
 
 LATE = '{"type": "error", "message": "The first event did not come in time."}'
 
@@ -20,6 +34,7 @@ LATE = '{"type": "error", "message": "The first event did not come in time."}'
 @pytest.mark.parametrize("name", ["join", "watch"])
 async def test_player_who_clicks_an_own_link_keeps_the_seat(open_page, name):
     red, join, _ = await start(open_page)
+    await open_watching(red)
     await red.locator(f"a.{name}").click()
     await expect_status(red, re.compile("copied|selected"))
     yellow = await open_page(join)
@@ -30,6 +45,7 @@ async def test_player_who_clicks_an_own_link_keeps_the_seat(open_page, name):
 
 async def test_link_may_be_opened_in_a_tab_of_its_own(open_page):
     red, _, _ = await start(open_page)
+    await open_watching(red)
     async with red.context.expect_page() as opened:
         await red.locator("a.watch").click(modifiers=["ControlOrMeta"])
     await expect_status(await opened.value, "You are watching.")
@@ -73,20 +89,87 @@ async def test_only_the_key_that_is_of_no_use_is_forgotten(open_page, site):
     await expect(red.locator("a.join")).to_have_attribute("href", new)
 
 
-async def test_tab_that_finds_its_seat_taken_remembers_it(open_page, site):
+@pytest.mark.parametrize("player", ["red", "yellow"])
+async def test_player_who_closed_the_tab_opens_the_address_again(
+    open_page, site, player
+):
     red, join, _ = await start(open_page)
-    key = await red.evaluate("sessionStorage.getItem('rejoin')")
-    # A browser copies what a tab remembers when the tab is duplicated.
-    tab = await red.context.new_page()
-    await tab.goto(site.url + "favicon.svg")
-    await tab.evaluate(f"sessionStorage.setItem('rejoin', '{key}')")
+    yellow = await open_page(join)
+    await play(red, 3)
+    closed, other = (red, yellow) if player == "red" else (yellow, red)
+    await expect_board(closed, [3])
+    tab = await closed.context.new_page()
+    await closed.close()
+    await expect_status(other, "has left")
     await tab.goto(site.url)
-    await expect_status(tab, "Both seats are taken")
-    async with Server(site.servers[1]).departure():
-        await red.close()
-    await tab.reload()
+    await expect_status(tab, f"You are {player}.")
+    await expect_board(tab, [3])
+    await expect_status(other, "is back")
+
+
+async def test_second_tab_starts_a_game_of_its_own(open_page, site):
+    red, _, watch = await start(open_page)
+    tab = await red.context.new_page()
+    await tab.add_init_script(LISTEN)
+    await tab.goto(site.url)
     await expect_status(tab, "You are red.")
-    assert await link(tab, "join") == join
+    assert await link(tab, "watch") != watch
+    assert "taken" not in await tab.evaluate("window.said.join()")
+    for page, this in [(red, watch), (tab, await link(tab, "watch"))]:
+        await page.reload()
+        await expect_status(page, "You are red.")
+        assert await link(page, "watch") == this
+
+
+async def test_game_that_is_over_is_brought_back_by_a_reload_only(open_page, site):
+    red, join, _ = await start(open_page)
+    yellow = await open_page(join)
+    await play_all(red, yellow, RED_WINS)
+    await expect_status(red, "You win!")
+    await red.reload()
+    await expect_status(red, "You win!")
+    tab = await red.context.new_page()
+    await red.close()
+    await tab.goto(site.url)
+    await expect_status(tab, "You move first.")
+
+
+async def test_rematch_is_brought_back_again(open_page, site):
+    red, join, _ = await start(open_page)
+    yellow = await open_page(join)
+    await play_all(red, yellow, RED_WINS)
+    for page in (red, yellow):
+        await page.get_by_role("button", name="Rematch").click()
+    await expect_status(red, "Yellow's turn.")
+    tab = await red.context.new_page()
+    await red.close()
+    await tab.goto(site.url)
+    await expect_status(tab, "Yellow's turn.")
+    await expect(tab.locator(".player.red .wins")).to_have_text("1 win")
+
+
+async def test_seat_of_a_game_that_is_gone_does_not_stop_a_new_one(open_page, site):
+    red, join, _ = await start(open_page)
+    await site.stop()
+    await red.close()
+    await site.start()
+    tab = await red.context.new_page()
+    await tab.goto(site.url)
+    await expect_status(tab, "You move first.")
+    assert await link(tab, "join") != join
+
+
+async def test_reload_is_remembered_where_storage_is_forbidden(open_page, site):
+    forbid = """Object.defineProperty(window, "localStorage", {
+        get() { throw new DOMException("no", "SecurityError"); } })"""
+    red = await open_page("about:blank")
+    await red.add_init_script(forbid)
+    await red.goto(site.url)
+    await play(red, 3)
+    await expect_board(red, [3])
+    await red.get_by_role("button", name="Sound").click()
+    await red.reload()
+    await expect_board(red, [3])
 
 
 async def test_nothing_that_is_dead_is_shown_without_the_script(open_page):
