@@ -34,6 +34,9 @@ WATCH = {}  # key: match
 # The games whose players are all away, the longest forsaken first.
 FORSAKEN = {}  # match: timer that forgets it
 
+# Whether the server takes no new game any more: it stops when the last is over.
+DRAINING = asyncio.Event()
+
 # How long a game waits for its players to come back, in seconds.
 GRACE_PERIOD = 600
 
@@ -329,6 +332,10 @@ def new_code():
 
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
+    if DRAINING.is_set():
+        await error(websocket, "This server is about to stop, and begins no game.")
+        return
+
     # Create the match and the keys to it.
     match = Match()
     JOIN[match.join_key] = match, PLAYER2
@@ -564,6 +571,15 @@ def handle_exception(loop, context):
         loop.default_exception_handler(context)
 
 
+async def drain(stop):
+    """Set ``stop`` when no game is left that isn't over."""
+    await DRAINING.wait()
+    # Nobody is in a hurry, and so nobody has to say when a game ends.
+    while not all(match.game.over for match in WATCH.values()):
+        await asyncio.sleep(1)
+    stop.set()
+
+
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
@@ -575,9 +591,13 @@ async def main():
     # Unlike loop.add_signal_handler(), this works on all systems.
     stop = asyncio.Event()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(stop.set))
+    if hasattr(signal, "SIGUSR1"):
+        begin = DRAINING.set
+        signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(begin))
+    draining = loop.create_task(drain(stop))
 
     # The page takes its own port plus one for the games' (see main.js).
-    page, games = serve_page(host, port), serve_games(host, port + 1)
+    page, games = serve_page(host, port, DRAINING), serve_games(host, port + 1)
     for server, server_port in ((page, port), (games, port + 1)):
         try:
             await server
@@ -599,6 +619,7 @@ async def main():
     try:
         await stop.wait()
     finally:
+        draining.cancel()
         # It takes a moment. A second Ctrl-C would interrupt whatever runs by then.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         page.close()

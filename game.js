@@ -254,7 +254,8 @@ export function sentences(state) {
   }
   if (connection === "stopped") {
     const news = "The server has stopped, and this game is gone.";
-    return { ...groups, news, more: "Waiting for the server…" };
+    const turn = isOver(state) ? describeTurn(state) : "";
+    return { ...groups, news, turn, more: "Waiting for the server…" };
   }
   if (connection === "reconnecting") {
     return { ...groups, news: "The connection is lost. Reconnecting…" };

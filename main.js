@@ -64,12 +64,12 @@ window.addEventListener("DOMContentLoaded", () => {
 });
 
 // Return the address of the WebSocket server: the port after the page's (see
-// main() in app.py), or behind a proxy that adds TLS, where there is only one
-// port, the page's own.
+// main() in app.py), or behind a proxy that adds TLS, and where there may be many
+// servers at one address, the page's own.
 function getWebSocketServer() {
-  const { protocol, hostname, port, host } = window.location;
+  const { protocol, hostname, port, host, pathname } = window.location;
   return protocol === "https:"
-    ? `wss://${host}/`
+    ? `wss://${host}${pathname}`
     : `ws://${hostname}:${Number(port || 80) + 1}/`;
 }
 

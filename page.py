@@ -67,8 +67,14 @@ class PageConnection(ServerConnection):
         super().send_data()
 
 
-def serve_page(host, port):
-    """Return the HTTP server of the page, to be used as :func:`serve` is."""
+def serve_page(host, port, draining):
+    """
+    Return the HTTP server of the page, to be used as :func:`serve` is.
+
+    When the event ``draining`` is set, a proxy that looks for a server on which to
+    start a game, with the query ``?new``, has to look for another.
+
+    """
     # Read now, because later the disk could keep the games waiting.
     files = {
         path: ((HERE / name).read_text(encoding="utf-8"), content_type)
@@ -77,10 +83,12 @@ def serve_page(host, port):
 
     def respond(connection, request):
         """Answer every request, so that the handshake never gets any further."""
-        path = request.path.partition("?")[0]
+        path, _, query = request.path.partition("?")
         if request.method not in ("GET", "HEAD"):
             response = connection.respond(405, "Only GET and HEAD are allowed.\n")
             response.headers["Allow"] = "GET, HEAD"
+        elif query == "new" and draining.is_set():
+            response = connection.respond(503, "This server begins no game any more.\n")
         elif path not in files:
             response = connection.respond(404, "There is nothing here.\n")
         else:

@@ -169,7 +169,7 @@ class Site:
     async def start(self):
         """Start the servers: on any ports the first time, then on the same."""
         while not self.servers:
-            page = await app.serve_page("127.0.0.1", self.port)
+            page = await app.serve_page("127.0.0.1", self.port, app.DRAINING)
             port = page.sockets[0].getsockname()[1]
             try:
                 self.servers = [page, await app.serve_games("127.0.0.1", port + 1)]

@@ -141,7 +141,7 @@ async def open_relay(site):
     async def open_relay():
         relay = Relay(site.port + 1)
         page, games = await serve_pair(
-            lambda port: app.serve_page("127.0.0.1", port),
+            lambda port: app.serve_page("127.0.0.1", port, app.DRAINING),
             lambda port: asyncio.start_server(relay.accept, "127.0.0.1", port),
         )
         servers.extend([page, games])
@@ -653,7 +653,7 @@ async def test_rematch_asked_for_survives_a_reload(open_page):
 
 async def test_links_of_a_page_on_localhost_work_on_other_machines(open_page):
     page, games = await serve_pair(
-        lambda port: app.serve_page("0.0.0.0", port),
+        lambda port: app.serve_page("0.0.0.0", port, app.DRAINING),
         lambda port: app.serve_games("0.0.0.0", port),
     )
     port = page.sockets[0].getsockname()[1]

@@ -13,8 +13,11 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import ssl
 import subprocess
+import sys
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -23,14 +26,17 @@ from helpers import (
     KEYS,
     RED_WINS,
     TIMEOUT,
+    V2,
     Server,
     execute,
     free_port,
     has_ipv6,
+    hear,
     play_all,
     played,
     present,
     result,
+    seat_of,
     start_base_game,
     start_game,
     won,
@@ -46,7 +52,7 @@ OPENSSL = shutil.which("openssl")
 SURROUNDINGS = """
 error_log stderr info;
 pid nginx.pid;
-events {{}}
+events {{ worker_connections 4096; }}
 http {{
     access_log access.log;
     client_body_temp_path temp;
@@ -94,15 +100,16 @@ class Proxy(Server):
     async def connect(self, path="", **options):
         return await super().connect(path, ssl=self.trust, **options)
 
-    async def request(self, path, *, plainly=False, **options):
+    async def request(self, path, *, plainly=False, visitor="127.0.0.1", **options):
         """Send a request by https or plain http, and return the answer."""
+        source = {"source_address": (visitor, 0), "timeout": TIMEOUT}
         if plainly:
             connection = http.client.HTTPConnection(
-                "localhost", self.http_port, timeout=TIMEOUT
+                "localhost", self.http_port, **source
             )
         else:
             connection = http.client.HTTPSConnection(
-                "localhost", self.port, timeout=TIMEOUT, context=self.trust
+                "localhost", self.port, context=self.trust, **source
             )
         return await request(connection, path, **options)
 
@@ -119,14 +126,33 @@ async def request(connection, path, *, method="GET", **headers):
     return await asyncio.to_thread(exchange)
 
 
-def configuration(site, proxy, certificate):
-    """Return the README's configuration, with the names, ports and paths of a test."""
+def read_me(language):
+    """Return the one block in the README that is in a language."""
     readme = (HERE / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```nginx\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    pattern = rf"^```{language}\n(.*?)^```$"
+    (block,) = re.findall(pattern, readme, re.MULTILINE | re.DOTALL)
+    return block
+
+
+def repeat(block, ports):
+    """Return a block with the lines of the first server for each server, by ports."""
+    lines = []
+    for line in block.splitlines():
+        if re.search("801[01]", line):
+            for number, port in enumerate(ports, 1):
+                mine = line.replace("8010", str(port)).replace("8011", str(port + 1))
+                mine = mine.replace("/1/", f"/{number}/").replace(" 1:", f" {number}:")
+                lines.append(mine)
+        elif not re.search("802[01]", line):
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def configuration(ports, proxy, certificate):
+    """Return the README's configuration, with the names, ports and paths of a test."""
+    block = repeat(read_me("nginx"), ports)
     folder = "/etc/letsencrypt/live/connect4.example.org"
     places = {
-        "127.0.0.1:8000": f"127.0.0.1:{site.port}",
-        "127.0.0.1:8001": f"127.0.0.1:{site.port + 1}",
         "listen 80;": f"listen 127.0.0.1:{proxy.http_port};",
         "listen 443 ssl;": f"listen 127.0.0.1:{proxy.port} ssl;",
         "listen [::]:80;": f"listen [::1]:{proxy.http_port};" if has_ipv6() else "",
@@ -156,12 +182,12 @@ def certificate(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-async def proxy(site, certificate, tmp_path):
-    """The proxy in front of a site. It may not write a key into its logs."""
+@contextlib.asynccontextmanager
+async def open_proxy(ports, certificate, tmp_path):
+    """Start the proxy in front of servers. It may not write a key into its logs."""
     trust = ssl.create_default_context(cafile=certificate / "certificate.pem")
     proxy = Proxy(trust)
-    text = configuration(site, proxy, certificate)
+    text = configuration(ports, proxy, certificate)
     (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
     command = [NGINX, "-p", tmp_path, "-c", "nginx.conf", "-e", "stderr"]
     process = await execute(*command, "-g", "daemon off;")
@@ -185,6 +211,27 @@ async def proxy(site, certificate, tmp_path):
     assert re.findall(r"\[(?:warn|error|crit|alert|emerg)\].*", said) == []
 
 
+@pytest.fixture
+async def proxy(site, certificate, tmp_path):
+    """The proxy in front of one server."""
+    async with open_proxy([site.port], certificate, tmp_path) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def programs(launch):
+    """Three servers, each in a process of its own."""
+    return [await launch() for _ in range(3)]
+
+
+@pytest.fixture
+async def cluster(programs, certificate, tmp_path):
+    """The proxy in front of these three."""
+    ports = [program.page.port for program in programs]
+    async with open_proxy(ports, certificate, tmp_path) as proxy:
+        yield proxy
+
+
 # The page
 
 
@@ -195,7 +242,7 @@ async def test_answers_come_through_as_they_are(site, proxy, method):
         direct = http.client.HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT)
         answers = [
             await request(direct, path, method=method, Host=host),
-            await proxy.request(path, method=method),
+            await proxy.request(f"/1{path}", method=method),
         ]
         for _, headers, _ in answers:
             for name in OWN_HEADERS:
@@ -242,14 +289,14 @@ async def test_no_key_is_logged(site, proxy):
     await proxy.join(init["join"])
     statuses = []
     for key in init["join"], init["watch"]:
-        target = f"?join={key}"
+        target = f"1/?join={key}"
         await proxy.connect(target)
         statuses.append((await proxy.request(f"/{target}", plainly=True))[0])
         statuses.append((await proxy.request(f"/{target}"))[0])
     await site.stop()
     # What fails is what nginx would tell most about.
     for key in init["join"], init["watch"]:
-        target = f"?join={key}"
+        target = f"1/?join={key}"
         with pytest.raises(InvalidStatus, match="502"):
             await proxy.connect(target)
         statuses.append((await proxy.request(f"/{target}", Referer=target))[0])
@@ -262,8 +309,8 @@ async def test_no_key_is_logged(site, proxy):
 async def test_two_play_in_browsers(open_page, proxy):
     secure = {"ignore_https_errors": True}
     red, join, watch = await start(open_page, url=proxy.url, **secure)
-    assert join.startswith(f"{proxy.url}?join=")
-    assert watch.startswith(f"{proxy.url}?watch=")
+    assert join.startswith(f"{proxy.url}1/?join=")
+    assert watch.startswith(f"{proxy.url}1/?watch=")
     yellow = await open_page(join, **secure)
     spectator = await open_page(watch, **secure)
     await play(red, 3)
@@ -272,7 +319,7 @@ async def test_two_play_in_browsers(open_page, proxy):
         await expect_board(page, [3, 3])
     async with red.expect_websocket() as websocket:
         await red.reload()
-    assert (await websocket.value).url == proxy.url.replace("https", "wss")
+    assert (await websocket.value).url == red.url.replace("https", "wss")
     await expect_board(red, [3, 3])
     assert await link(red, "watch") == watch
 
@@ -303,3 +350,108 @@ async def test_pages_come_back_when_the_server_does(open_page, site, proxy):
     await play(red, 3)
     await expect_board(red, [3])
     assert problems == []
+
+
+# Many servers
+
+
+async def choose(cluster, visitor="127.0.0.1", path="/"):
+    """Return the path to which a visitor is led, or None."""
+    _, headers, _ = await cluster.request(path, visitor=visitor)
+    return headers.get("Location")
+
+
+async def start_at(cluster, path):
+    """Start a game on the server with a path; return red and the init event."""
+    red = await cluster.connect(path[1:], **V2)
+    await red.send({"type": "init"})
+    return red, await red.receive()
+
+
+async def join_at(cluster, path, key):
+    client = await cluster.connect(path[1:], **V2)
+    await client.send({"type": "init", "join": key})
+    return client, await client.receive()
+
+
+async def test_games_are_spread_and_each_link_leads_to_its_game(cluster):
+    visitors = [f"127.0.0.{number}" for number in range(1, 21)]
+    paths = [await choose(cluster, visitor) for visitor in visitors]
+    assert {*paths} == {"/1/", "/2/", "/3/"}
+    # Who comes again finds the same server, where the browser has stored the seat.
+    assert paths == [await choose(cluster, visitor) for visitor in visitors]
+    games = await asyncio.gather(*(start_at(cluster, path) for path in paths * 15))
+    assert len({init["invite"] for _, init in games}) == 300
+    for path, (_, init) in zip(paths, games[:20], strict=True):
+        for elsewhere in {"/1/", "/2/", "/3/"} - {path}:
+            _, event = await join_at(cluster, elsewhere, init["invite"])
+            assert event["message"] == "Game not found."
+        _, event = await join_at(cluster, path, init["invite"])
+        assert event == seat_of("yellow", init)
+
+
+async def test_only_the_games_of_a_server_that_is_killed_end(
+    cluster, programs, open_page
+):
+    red, join, _ = await start(open_page, url=cluster.url, ignore_https_errors=True)
+    path = urlsplit(red.url).path
+    (other, *_) = {"/1/", "/2/", "/3/"} - {path}
+    alive, init = await start_at(cluster, other)
+    yellow, _ = await join_at(cluster, other, init["join"])
+    process = programs[int(path[1]) - 1].process
+    process.kill()
+    await process.wait()
+    await expect_status(red, "This game is gone. You can start a new one.")
+    await hear(alive)
+    await alive.play(3)
+    assert played(3)[0] in await hear(yellow)
+    # Somebody with the link is told, too, and a new game works at once elsewhere.
+    friend = await open_page(join, ignore_https_errors=True)
+    await expect_status(friend, "This game is gone. You can start a new one.")
+    for page in (red, friend):
+        await page.get_by_role("link", name="New game").click()
+        await play(page, 3)
+        await expect_board(page, [3])
+        assert urlsplit(page.url).path in {"/1/", "/2/", "/3/"} - {path}
+    assert await choose(cluster, path=path) == "/"
+    assert (await cluster.request(f"{path}main.js"))[0] == 200
+
+
+async def test_server_that_is_stopped_gently_ends_its_games_first(
+    cluster, programs, open_page
+):
+    path = await choose(cluster)
+    program = programs[int(path[1]) - 1]
+    red, init = await start_at(cluster, path)
+    yellow, _ = await join_at(cluster, path, init["join"])
+    alone, _ = await start_at(cluster, path)
+    await play_all(red, yellow, RED_WINS[:-1])
+    program.process.send_signal(signal.SIGUSR1)
+    # A newcomer on the page of that server is told, and led elsewhere.
+    page = await open_page(f"{cluster.url}{path[1:]}", ignore_https_errors=True)
+    await expect_status(page, "This server is about to stop")
+    await page.get_by_role("link", name="New game").click()
+    await play(page, 3)
+    assert urlsplit(page.url).path != path
+    assert await choose(cluster) != path
+    # One comes back and plays on; the server ends when the last game is over.
+    async with asyncio.timeout(TIMEOUT):
+        await alone.close()
+    yellow.vanish()
+    yellow, event = await join_at(cluster, path, init["join"])
+    assert event == seat_of("yellow", init)
+    await hear(red)
+    assert program.process.returncode is None
+    await red.play(RED_WINS[-1])
+    assert (await hear(yellow))[-1] == won("red")
+
+
+def test_unit_of_the_readme_is_valid(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze: this isn't a system with systemd")
+    unit = read_me("ini").replace("/opt/connect4/.venv/bin/python", sys.executable)
+    (tmp_path / "connect4@.service").write_text(unit, encoding="utf-8")
+    command = ["systemd-analyze", "verify", tmp_path / "connect4@8010.service"]
+    (tmp_path / "connect4@8010.service").symlink_to(tmp_path / "connect4@.service")
+    verified = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (verified.stdout + verified.stderr, verified.returncode) == ("", 0)

@@ -33,7 +33,7 @@ from page import FILES, HERE
 @contextlib.asynccontextmanager
 async def serving():
     """The page, live."""
-    async with app.serve_page("127.0.0.1", 0) as server:
+    async with app.serve_page("127.0.0.1", 0, app.DRAINING) as server:
         yield Page(server.sockets[0].getsockname()[1])
 
 
