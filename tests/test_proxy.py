@@ -42,7 +42,7 @@ from helpers import (
     won,
 )
 from page import FILES, HERE
-from states import expect_board, expect_status, link, play, start
+from states import expect_board, expect_status, link, play, receive, start
 
 # Debian has it where only root looks for programs.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -424,8 +424,11 @@ async def test_server_that_is_stopped_gently_ends_its_games_first(
     program = programs[int(path[1]) - 1]
     red, init = await start_at(cluster, path)
     yellow, _ = await join_at(cluster, path, init["join"])
-    alone, _ = await start_at(cluster, path)
-    await play_all(red, yellow, RED_WINS[:-1])
+    alone, waiting = await start_at(cluster, path)
+    for number, column in enumerate(RED_WINS[:-1]):
+        await (red, yellow)[number % 2].play(column)
+        await receive(red, "play")
+        await receive(yellow, "play")
     program.process.send_signal(signal.SIGUSR1)
     # A newcomer on the page of that server is told, and led elsewhere.
     page = await open_page(f"{cluster.url}{path[1:]}", ignore_https_errors=True)
@@ -434,16 +437,20 @@ async def test_server_that_is_stopped_gently_ends_its_games_first(
     await play(page, 3)
     assert urlsplit(page.url).path != path
     assert await choose(cluster) != path
-    # One comes back and plays on; the server ends when the last game is over.
-    async with asyncio.timeout(TIMEOUT):
-        await alone.close()
+    # Its games go on, and it ends when the last of them is over.
     yellow.vanish()
     yellow, event = await join_at(cluster, path, init["join"])
     assert event == seat_of("yellow", init)
-    await hear(red)
-    assert program.process.returncode is None
     await red.play(RED_WINS[-1])
-    assert (await hear(yellow))[-1] == won("red")
+    for player in (red, yellow):
+        assert await receive(player, "win") == won("red")
+    assert program.process.returncode is None
+    other, _ = await join_at(cluster, path, waiting["join"])
+    for number, column in enumerate(RED_WINS):
+        await (alone, other)[number % 2].play(column)
+        await receive(alone, "play")
+    async with asyncio.timeout(TIMEOUT):
+        assert await program.process.wait() == 0
 
 
 def test_unit_of_the_readme_is_valid(tmp_path):
