@@ -341,7 +341,7 @@ def tell():
     print(json.dumps(counts), flush=True)
 
 async def main():
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, tell)
     await app.main()
 
 asyncio.run(main())
@@ -368,7 +368,7 @@ def program(launch, *command, code=PROGRAM):
 
 async def count(program):
     """Return the numbers of keys, of tasks and of open files of the server."""
-    program.process.send_signal(signal.SIGUSR1)
+    program.process.send_signal(signal.SIGUSR2)
     async with asyncio.timeout(TIMEOUT):
         keys = json.loads(await program.process.stdout.readline())
     return [*keys, len(os.listdir(f"/proc/{program.process.pid}/fd"))]
