@@ -333,7 +333,7 @@ def new_code():
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     if DRAINING.is_set():
-        await error(websocket, "This server is about to stop, and begins no game.")
+        await error(websocket, "This server is about to stop.")
         return
 
     # Create the match and the keys to it.

@@ -319,7 +319,7 @@ export function title(state) {
   if (!isCurrent(state)) {
     return name;
   }
-  const isOurs = turn(state) === state.player;
+  const isOurs = turn(state) === state.player && !isWaiting(state);
   return isOurs || isOver(state)
     ? `${describeTurn(state).replace(/[.!]$/, "")} – ${name}`
     : name;

@@ -326,6 +326,7 @@ async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(tell):
 async def test_title_tells_whose_turn_it_is_and_who_has_won(tell):
     for steps, title in [
         ([], "Connect Four"),
+        (alone(), "Connect Four"),
         (past("red"), "Your turn – Connect Four"),
         (past("yellow"), "Connect Four"),
         (past("yellow", *WON), "Red wins – Connect Four"),
