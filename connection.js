@@ -31,7 +31,7 @@ const MESSAGE_TOO_BIG = 1009;
 //
 // Return two functions. send(event) does nothing unless the state is "open": nothing
 // is kept to be sent later, when it might be out of date. reopen() connects again
-// after the server has closed for good.
+// from the beginning, also after the server has closed for good.
 export function connect({ url, subprotocol, getInit, handleEvent, handleState }) {
   let websocket = null; // null while waiting for the next attempt
   let state = "connecting";
@@ -135,6 +135,13 @@ export function connect({ url, subprotocol, getInit, handleEvent, handleState })
     return isOld && websocket.readyState === WebSocket.CONNECTING;
   }
 
+  function reopen() {
+    const old = websocket;
+    state = "connecting";
+    open();
+    old?.close();
+  }
+
   function setState(newState) {
     if (state !== newState) {
       state = newState;
@@ -156,5 +163,5 @@ export function connect({ url, subprotocol, getInit, handleEvent, handleState })
       check();
     }
   });
-  return { send, reopen: open };
+  return { send, reopen };
 }

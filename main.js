@@ -52,7 +52,7 @@ window.addEventListener("DOMContentLoaded", () => {
     url: getWebSocketServer(),
     subprotocol: "connect4.v2",
     getInit,
-    handleEvent,
+    handleEvent: (event) => handleEvent(event, connection),
     handleState: (name) => handleConnection(name, connection),
   });
   sendMoves(connection.send);
@@ -92,14 +92,25 @@ function getInit() {
   return event;
 }
 
-function handleEvent(event) {
+function handleEvent(event, connection) {
   if (event.type === "init") {
     rememberSeat(event);
   }
   if (isMoveOfOther(state, event)) {
     tellLanding(event);
   }
-  change(update(state, event));
+  const newState = update(state, event);
+  if (guess !== null && isCurrent(newState)) {
+    guess = null;
+    if (isOver(newState)) {
+      // Nobody wants to begin with the end of an old game.
+      forgetSeat(newState.keys.rejoin);
+      history.replaceState(null, "", window.location.pathname);
+      connection.reopen();
+      return;
+    }
+  }
+  change(newState);
   if (isCurrent(state) && state.player !== null) {
     storeSeat();
   }
@@ -128,7 +139,6 @@ function change(newState) {
 // history: a reload finds it there, and so does "Back" after "New game".
 
 function rememberSeat({ player, rejoin }) {
-  guess = null;
   if (player === PLAYER1) {
     // Without "?new", which would start yet another game at the next reload.
     history.replaceState({ rejoin }, "", window.location.pathname);

@@ -134,6 +134,23 @@ async def test_game_that_is_over_is_brought_back_by_a_reload_only(open_page, sit
     await expect_status(tab, "You move first.")
 
 
+async def test_game_that_ended_while_the_tab_was_closed_is_not_brought_back(
+    open_page, site
+):
+    red, join, _ = await start(open_page)
+    yellow = await open_page(join)
+    await play_all(red, yellow, [6, *RED_WINS[:-1]])
+    await expect_board(red, [6, *RED_WINS[:-1]])
+    tab = await red.context.new_page()
+    await red.close()
+    await play(yellow, RED_WINS[-1])
+    await expect_status(yellow, "You win!")
+    await tab.goto(site.url)
+    await expect_status(tab, "You move first.")
+    await tab.reload()
+    await expect_status(tab, "You move first.")
+
+
 async def test_rematch_is_brought_back_again(open_page, site):
     red, join, _ = await start(open_page)
     yellow = await open_page(join)
