@@ -112,7 +112,7 @@ function handleEvent(event, connection) {
   }
   change(newState);
   if (isCurrent(state) && state.player !== null) {
-    storeSeat();
+    store(SEAT, state.keys.rejoin);
   }
 }
 
@@ -160,16 +160,8 @@ function forgetSeat(key) {
 }
 
 // The browser stores the last seat as well, for whoever has closed the tab and opens
-// the address again. It's a guess: the server knows whether somebody sits there.
-
-function storeSeat() {
-  const { rejoin } = state.keys;
-  if (!isOver(state)) {
-    store(SEAT, rejoin);
-  } else if (stored(SEAT) === rejoin) {
-    store(SEAT, null);
-  }
-}
+// the address again. It's a guess: the server knows whether somebody sits there, and
+// whether that game is over.
 
 function guessSeat() {
   const isPlain = window.location.search === "" && !history.state?.rejoin;
