@@ -81,6 +81,7 @@ async def test_symbol_is_that_of_a_library(page):
         assert symbol == library(text, mask_of(symbol)), text
 
 
+@pytest.mark.slow
 async def test_mask_is_the_one_with_the_least_penalty(page):
     # Who counts two finders that overlap as one has another favourite at times.
     agreed = 0
@@ -93,6 +94,7 @@ async def test_mask_is_the_one_with_the_least_penalty(page):
     assert agreed >= 0.95 * len(LINKS)
 
 
+@pytest.mark.slow
 async def test_decoder_reads_links_of_all_lengths(page, look_at):
     for number in range(0, len(LINKS), 20):
         texts = LINKS[number : number + 20]
