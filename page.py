@@ -12,9 +12,10 @@ import pathlib
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.protocol import SEND_EOF
 
-# At level DEBUG the library logs what is requested, and that includes keys.
+# At level DEBUG the library logs what is requested, and that includes keys. At
+# level INFO it logs each connection, at a cost, though nobody reads it.
 LOGGER = logging.getLogger("connect4.page")
-LOGGER.setLevel(logging.INFO)
+LOGGER.setLevel(logging.WARNING)
 
 HERE = pathlib.Path(__file__).parent
 

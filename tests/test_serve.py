@@ -201,7 +201,6 @@ async def test_keys_are_never_logged(page, log):
     for rest in ("", " x HTTP/1.1\r\n\r\n", "\0\r\n\r\n", "x" * 9000, "é"):
         data = await page.exchange(f"GET /?join={key}{rest}".encode(), end=True)
         assert key.encode() not in data
-    assert "HTTP response sent" in log.getvalue()
     assert key not in log.getvalue()
 
 
