@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import errno
 import functools
+import gc
 import ipaddress
 import json
 import logging
@@ -42,6 +43,10 @@ GRACE_PERIOD = 600
 
 # How many games may wait, so that games that nobody plays can't fill the memory.
 MAX_FORSAKEN = 10_000
+
+# How many objects there are between two looks for cyclic garbage. With Python's
+# default, 700, these looks are 40 % of what it costs to connect 5,000 pages.
+GC_THRESHOLD = 10_000
 
 # How long a connection may take to send its first event, in seconds.
 INIT_TIMEOUT = 10
@@ -587,6 +592,7 @@ async def main():
     host, port = arguments.bind, arguments.port  # no host: all interfaces
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(handle_exception)
+    gc.set_threshold(GC_THRESHOLD)
     # A warning for what is written to a connection that was just lost is noise.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     # Unlike loop.add_signal_handler(), this works on all systems.
