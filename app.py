@@ -37,7 +37,7 @@ WATCH = {}  # key: match
 # The games whose players are all away, the longest forsaken first.
 FORSAKEN = {}  # match: timer that forgets it
 
-# Whether the server takes no new game any more: it stops when the last is over.
+# Whether the server begins no game any more: it stops when the last is over.
 DRAINING = asyncio.Event()
 
 # How long a game waits for its players to come back, in seconds.
@@ -315,6 +315,8 @@ def ask_rematch(match, player):
         raise Refused("The game isn't over yet.")
     if event in match.history:
         raise Refused("You have asked for a rematch already.")
+    if DRAINING.is_set():
+        raise Refused("This server begins no game any more.")
     announce(match, event)
 
     # If the other player has asked before, begin. Who moved second moves first.
@@ -350,7 +352,7 @@ def new_code():
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     if DRAINING.is_set():
-        await error(websocket, "This server is about to stop.")
+        await error(websocket, "This server begins no game any more.")
         return
 
     # Create the match and the keys to it.

@@ -41,6 +41,7 @@ export function connect({ url, subprotocol, getInit, handleEvent, handleState })
 
   function open() {
     clearTimeout(retryTimer);
+    clearTimeout(pingTimer);
     const attempt = new WebSocket(url, subprotocol);
     websocket = attempt;
     attemptTime = Date.now();

@@ -6,6 +6,9 @@ import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./connect4.js";
 // The server says by this sentence that a game is gone for good (see app.py).
 const GAME_NOT_FOUND = "Game not found.";
 
+// And by this one that it's about to stop.
+const NO_GAME_ANY_MORE = "This server begins no game any more.";
+
 const NUMBERS = "none one two three four five six seven eight nine ten".split(" ");
 
 // The state of a page that has not heard from the server yet.
@@ -29,6 +32,8 @@ export const INITIAL_STATE = {
   error: null, // { message, watch }: the last error on this connection
   problem: null, // { message, watch }: why there is no game here
   past: null, // the state as far as a new connection has told it
+  invited: false, // whether the address has a key, which may be mistyped or used up
+  elsewhere: false, // whether other servers begin games when this one doesn't
 };
 
 // Return the state after an event from the server.
@@ -133,12 +138,12 @@ export function lookBack(state, number) {
   return { ...state, shown: shown === length ? null : shown };
 }
 
-// Return whether one may look back now: when the game is over, and as a spectator
-// at any time. A player has a game to play.
+// Return whether one may look back now: when the game is over, even if the server is
+// gone, and as a spectator at any time. A player has a game to play.
 export function canLookBack(state) {
   const { player, moves } = state;
   const isWatching = player === null && isCurrent(state);
-  return moves.length > 0 && (isOver(state) || isWatching) && canReturn(state);
+  return moves.length > 0 && (isOver(state) || isWatching);
 }
 
 // Return the moves that are shown.
@@ -247,18 +252,22 @@ export function winningLine(state) {
 // who is away or wants a rematch, and what else there is to say. A screen reader
 // says those that change.
 export function sentences(state) {
-  const { player, connection, problem, note } = state;
+  const { player, connection, problem, elsewhere, note } = state;
   const groups = { you: "", news: "", turn: "", score: "", more: "", note: "" };
+  // How a game has ended is worth knowing whatever happened since.
+  groups.turn = isOver(state) ? describeTurn(state) : "";
   if (problem !== null) {
-    return { ...groups, news: describeProblem(problem) };
+    return { ...groups, news: describeProblem(state) };
   }
   if (connection === "stopped") {
     const news = "The server has stopped, and this game is gone.";
-    const turn = isOver(state) ? describeTurn(state) : "";
-    return { ...groups, news, turn, more: "Waiting for the server…" };
+    const more = elsewhere ? "You can start a new one." : "Waiting for the server…";
+    return { ...groups, news, more };
   }
   if (connection === "reconnecting") {
-    return { ...groups, news: "The connection is lost. Reconnecting…" };
+    const news = "The connection is lost. Reconnecting…";
+    const more = elsewhere ? "If it stays lost, you can start a new game." : "";
+    return { ...groups, news, more };
   }
   if (connection !== "open") {
     return { ...groups, news: "Connecting…" };
@@ -325,9 +334,17 @@ export function title(state) {
     : name;
 }
 
-function describeProblem({ message, watch }) {
+function describeProblem({ problem, everHere, invited, elsewhere }) {
+  const { message, watch } = problem;
   if (watch !== undefined) {
     return "Both seats are taken, perhaps by you in another tab. You can watch.";
+  }
+  if (message === NO_GAME_ANY_MORE) {
+    return elsewhere ? `${message} You can start one on another.` : message;
+  }
+  if (message === GAME_NOT_FOUND && invited && everHere.length === 0) {
+    const news = "There is no game at this address, or somebody else has joined it.";
+    return `${news} You can start a new one.`;
   }
   return message === GAME_NOT_FOUND || message === ""
     ? "This game is gone. You can start a new one."

@@ -30,6 +30,9 @@ import {
 import { renderQRCode } from "./qrcode.js";
 import { knock, pulse } from "./sound.js";
 
+// Whether there may be other servers, behind a proxy that gives each a path of its own.
+const HAS_OTHERS = window.location.pathname !== "/";
+
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
 
@@ -41,7 +44,7 @@ const PHONE = "(max-width: 40rem), (max-height: 30rem)";
 const SEAT = `seat at ${window.location.pathname}`;
 const SOUND = "sound";
 
-let state = INITIAL_STATE;
+let state = { ...INITIAL_STATE, invited: isInvited(), elsewhere: HAS_OTHERS };
 let guess = guessSeat();
 let isSilent = stored(SOUND) === "off";
 
@@ -75,7 +78,7 @@ function getWebSocketServer() {
 
 // Return the "init" event, according to who is connecting.
 function getInit() {
-  const params = new URLSearchParams(window.location.search);
+  const params = readQuery();
   const event = { type: "init" };
   if (params.has("join")) {
     // The second player joins or comes back.
@@ -92,6 +95,22 @@ function getInit() {
   return event;
 }
 
+// Return what the address says after the question mark. It may be typed, in capitals,
+// or copied with the full stop behind it.
+function readQuery() {
+  const params = new URLSearchParams(window.location.search);
+  const pairs = [...params].map(([name, key]) => [
+    name.toLowerCase(),
+    key.replace(/[^\w-]/g, ""),
+  ]);
+  return new Map(pairs);
+}
+
+function isInvited() {
+  const params = readQuery();
+  return params.has("join") || params.has("watch");
+}
+
 function handleEvent(event, connection) {
   if (event.type === "init") {
     rememberSeat(event);
@@ -102,8 +121,8 @@ function handleEvent(event, connection) {
   const newState = update(state, event);
   if (guess !== null && isCurrent(newState)) {
     guess = null;
-    if (isOver(newState)) {
-      // Nobody wants to begin with the end of an old game.
+    if (isOver(newState) && newState.players.length === 1) {
+      // Nobody wants to begin with the end of an old game, alone.
       forgetSeat(newState.keys.rejoin);
       history.replaceState(null, "", window.location.pathname);
       connection.reopen();
@@ -338,7 +357,7 @@ function linkTo(name, key) {
 function render() {
   document.title = title(state);
   document.body.dataset.state = phase(state);
-  document.body.dataset.winner = isCurrent(state) ? (state.winner ?? "") : "";
+  document.body.dataset.winner = state.winner ?? "";
   renderStatus();
   renderPlayers();
   const isPresent = state.shown === null;
@@ -448,6 +467,7 @@ function renderReview() {
   slider.value = shown;
   slider.setAttribute("aria-valuetext", text);
   review.querySelector(".shown").textContent = text;
+  review.querySelector(".present").disabled = state.shown === null;
   setHidden(review.querySelector(".present"), isOver(state));
   setHidden(review, !canLookBack(state));
 }
@@ -463,8 +483,9 @@ function renderActions() {
   document.querySelector(".sound").setAttribute("aria-pressed", !isSilent);
   // Without a server there is nothing to start a game with.
   const newGame = document.querySelector(".new");
-  newGame.setAttribute("aria-disabled", state.connection === "reconnecting");
-  setHidden(newGame, state.connection === "stopped");
+  const { connection } = state;
+  newGame.setAttribute("aria-disabled", connection === "reconnecting" && !HAS_OTHERS);
+  setHidden(newGame, connection === "stopped" && !HAS_OTHERS);
 }
 
 // Return whether we sit at a game, though perhaps the connection is lost.

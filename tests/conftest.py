@@ -144,6 +144,22 @@ async def browser():
         await browser.close()
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A folder with a certificate for localhost, and its key."""
+    from proxy import NGINX, OPENSSL, make_certificate
+
+    for name, path in {"nginx": NGINX, "openssl": OPENSSL}.items():
+        if path is None:
+            advice = f"no {name}: install it, on Debian with apt install {name}"
+            if os.environ.get("CI"):
+                pytest.fail(advice)
+            pytest.skip(advice)
+    folder = tmp_path_factory.mktemp("certificate")
+    make_certificate(folder)
+    return folder
+
+
 @pytest.fixture
 async def site():
     """The page and the games, live."""

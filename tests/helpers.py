@@ -191,6 +191,15 @@ class Site:
         app.JOIN.clear()
         app.WATCH.clear()
 
+    async def cut(self):
+        """Let nobody reach the servers until they start again; games go on."""
+        for server in self.servers:
+            server.close(close_connections=False)
+            for connection in server.connections:
+                connection.transport.abort()
+            await server.wait_closed()
+        self.servers = []
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}/"

@@ -256,5 +256,5 @@ STATES = {
     rematch_asked: ("[data-state=won]", "You asked for a rematch"),
     rematch_wanted: ("[data-state=won]", "Yellow wants a rematch"),
     seat_taken: ("[data-state=taken]", "seats are taken"),
-    game_gone: ("[data-state=gone]", "This game is gone. You can start a new one"),
+    game_gone: ("[data-state=gone]", "There is no game at this address"),
 }

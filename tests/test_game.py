@@ -1,8 +1,8 @@
 """
 Tests of game.js, without a server: events go in, sentences come out.
 
-``tell()`` folds steps into a state: a step is an event, what the connection does, or
-a number of moves to look back to.
+``tell()`` folds steps into a state: a step is an event, what the connection does, a
+number of moves to look back to, or what the page knows from its address.
 
 """
 
@@ -34,9 +34,11 @@ def error(message, **details):
 
 
 GONE = error("Game not found.")
+NO_GAME = error("This server begins no game any more.")
 TAKEN = error("The game already has this player.", watch="w")
 TURN = error("It isn't your turn.")
 WON = played(*RED_WINS)
+ELSEWHERE = {"elsewhere": True}
 
 FOLD = """async (steps) => {
     const game = await import("/game.js");
@@ -46,7 +48,9 @@ FOLD = """async (steps) => {
             ? game.updateConnection(state, step)
             : typeof step === "number"
               ? game.lookBack(state, step)
-              : game.update(state, step);
+              : step.type === undefined
+                ? { ...state, ...step }
+                : game.update(state, step);
     }
     return {
         phase: game.phase(state),
@@ -181,6 +185,12 @@ STORIES = [
         "The server has stopped, and this game is gone. Waiting for the server…",
     ),
     (
+        [*past("red", *WON), "stopped"],
+        "stopped",
+        "The server has stopped, and this game is gone. You win! "
+        "Waiting for the server…",
+    ),
+    (
         [*past("red"), "reconnecting", "open", init("red"), started()],
         "reconnecting",
         "The connection is lost. Reconnecting…",
@@ -195,6 +205,44 @@ STORIES = [
         ["open", GONE, "closed"],
         "gone",
         "This game is gone. You can start a new one.",
+    ),
+    (
+        [{"invited": True}, "open", GONE, "closed"],
+        "gone",
+        "There is no game at this address, or somebody else has joined it. "
+        "You can start a new one.",
+    ),
+    (
+        [{"invited": True}, *past("yellow"), "reconnecting", "open", GONE, "closed"],
+        "gone",
+        "This game is gone. You can start a new one.",
+    ),
+    (
+        [*past("red", *WON), "reconnecting", "open", GONE, "closed"],
+        "gone",
+        "This game is gone. You can start a new one. You win!",
+    ),
+    (
+        ["open", NO_GAME, "closed"],
+        "gone",
+        "This server begins no game any more.",
+    ),
+    # There may be other servers.
+    (
+        [ELSEWHERE, "open", NO_GAME, "closed"],
+        "gone",
+        "This server begins no game any more. You can start one on another.",
+    ),
+    (
+        [ELSEWHERE, *past("red"), "reconnecting"],
+        "reconnecting",
+        "The connection is lost. Reconnecting… "
+        "If it stays lost, you can start a new game.",
+    ),
+    (
+        [ELSEWHERE, *past("red"), "stopped"],
+        "stopped",
+        "The server has stopped, and this game is gone. You can start a new one.",
     ),
     (
         ["open", TAKEN, "closed"],
@@ -317,7 +365,9 @@ async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(tell):
         (past("red", *WON), 7),
         ([*past("red", *WON), 5], 5),
         ([*past("red", *WON), 5, "reconnecting"], 5),
-        ([*past("red", *WON), "stopped"], None),
+        ([*past("red", *WON), 5, "stopped"], 5),
+        ([*past("red", *WON), 5, "reconnecting", "open", GONE, "closed"], 5),
+        ([*past("red", *played(3, 3)), "stopped"], None),
         ([*past("red", *WON), 5, asked("red"), asked("yellow"), started()], None),
     ]:
         assert (await tell(*steps))["shown"] == shown, steps

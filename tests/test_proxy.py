@@ -1,214 +1,40 @@
-"""
-Tests through the proxy of the README: nginx, with TLS, in front of the server.
-
-Its configuration is the README's, but for names, ports and paths. What stands
-around it here stands around it on Debian, too.
-
-"""
+"""Tests through the proxy of the README: nginx, with TLS, in front of servers."""
 
 import asyncio
-import contextlib
 import http.client
-import os
-import re
-import shlex
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.async_api import expect
 from websockets.exceptions import InvalidStatus
 
 from helpers import (
-    KEYS,
     RED_WINS,
     TIMEOUT,
     V2,
-    Server,
-    execute,
-    free_port,
-    has_ipv6,
+    ask,
     hear,
     play_all,
     played,
     present,
-    result,
     seat_of,
     start_base_game,
     start_game,
     won,
 )
-from page import FILES, HERE
+from page import FILES
+from proxy import open_proxy, read_me, request
 from states import expect_board, expect_status, link, play, receive, start
+from states import play_all as page_play_all
 
-# Debian has it where only root looks for programs.
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-OPENSSL = shutil.which("openssl")
-
-# Logs tell more here than on Debian, and no path is outside of this folder.
-SURROUNDINGS = """
-error_log stderr info;
-pid nginx.pid;
-events {{ worker_connections 4096; }}
-http {{
-    access_log access.log;
-    client_body_temp_path temp;
-    proxy_temp_path temp;
-    fastcgi_temp_path temp;
-    uwsgi_temp_path temp;
-    scgi_temp_path temp;
-    gzip on;
-    {block}
-}}
-"""
-
-# For openssl: a certificate that is its own authority.
-REQUEST = """
-    req -x509 -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost
-    -addext keyUsage=digitalSignature,keyCertSign
-    -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes
-    -keyout key.pem -out certificate.pem
-"""
+NO_GAME = "This server begins no game any more."
 
 # What nginx itself says, and how it's connected to whom.
 OWN_HEADERS = {"Server", "Date", "Connection"}
-
-
-class Proxy(Server):
-    """A live proxy, and the clients that are connected through it."""
-
-    def __init__(self, trust):
-        super().__init__(server=None)
-        self.trust = trust  # in its certificate
-        self.http_port = free_port()
-
-    @property
-    def port(self):
-        return self.http_port + 1
-
-    @property
-    def url(self):
-        return f"https://localhost:{self.port}/"
-
-    @property
-    def address(self):
-        return self.url.replace("https", "wss")
-
-    async def connect(self, path="", **options):
-        return await super().connect(path, ssl=self.trust, **options)
-
-    async def request(self, path, *, plainly=False, visitor="127.0.0.1", **options):
-        """Send a request by https or plain http, and return the answer."""
-        source = {"source_address": (visitor, 0), "timeout": TIMEOUT}
-        if plainly:
-            connection = http.client.HTTPConnection(
-                "localhost", self.http_port, **source
-            )
-        else:
-            connection = http.client.HTTPSConnection(
-                "localhost", self.port, context=self.trust, **source
-            )
-        return await request(connection, path, **options)
-
-
-async def request(connection, path, *, method="GET", **headers):
-    """Send a request, and return the status, the headers and the body."""
-
-    def exchange():
-        with contextlib.closing(connection):
-            connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read()
-
-    return await asyncio.to_thread(exchange)
-
-
-def read_me(language):
-    """Return the one block in the README that is in a language."""
-    readme = (HERE / "README.md").read_text(encoding="utf-8")
-    pattern = rf"^```{language}\n(.*?)^```$"
-    (block,) = re.findall(pattern, readme, re.MULTILINE | re.DOTALL)
-    return block
-
-
-def repeat(block, ports):
-    """Return a block with the lines of the first server for each server, by ports."""
-    lines = []
-    for line in block.splitlines():
-        if re.search("801[01]", line):
-            for number, port in enumerate(ports, 1):
-                mine = line.replace("8010", str(port)).replace("8011", str(port + 1))
-                mine = mine.replace("/1/", f"/{number}/").replace(" 1:", f" {number}:")
-                lines.append(mine)
-        elif not re.search("802[01]", line):
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def configuration(ports, proxy, certificate):
-    """Return the README's configuration, with the names, ports and paths of a test."""
-    block = repeat(read_me("nginx"), ports)
-    folder = "/etc/letsencrypt/live/connect4.example.org"
-    places = {
-        "listen 80;": f"listen 127.0.0.1:{proxy.http_port};",
-        "listen 443 ssl;": f"listen 127.0.0.1:{proxy.port} ssl;",
-        "listen [::]:80;": f"listen [::1]:{proxy.http_port};" if has_ipv6() else "",
-        "listen [::]:443 ssl;": f"listen [::1]:{proxy.port} ssl;" if has_ipv6() else "",
-        f"{folder}/fullchain.pem": f"{certificate / 'certificate.pem'}",
-        f"{folder}/privkey.pem": f"{certificate / 'key.pem'}",
-        "connect4.example.org": "localhost",
-    }
-    for place, substitute in places.items():
-        assert place in block
-        block = block.replace(place, substitute)
-    return SURROUNDINGS.format(block=block)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A folder with a certificate for localhost, and its key."""
-    for name, path in {"nginx": NGINX, "openssl": OPENSSL}.items():
-        if path is None:
-            advice = f"no {name}: install it, on Debian with apt install {name}"
-            if os.environ.get("CI"):
-                pytest.fail(advice)
-            pytest.skip(advice)
-    folder = tmp_path_factory.mktemp("certificate")
-    command = [OPENSSL, *shlex.split(REQUEST)]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-@contextlib.asynccontextmanager
-async def open_proxy(ports, certificate, tmp_path):
-    """Start the proxy in front of servers. It may not write a key into its logs."""
-    trust = ssl.create_default_context(cafile=certificate / "certificate.pem")
-    proxy = Proxy(trust)
-    text = configuration(ports, proxy, certificate)
-    (tmp_path / "nginx.conf").write_text(text, encoding="utf-8")
-    command = [NGINX, "-p", tmp_path, "-c", "nginx.conf", "-e", "stderr"]
-    process = await execute(*command, "-g", "daemon off;")
-    said = ""
-    try:
-        while "start worker process " not in said:
-            async with asyncio.timeout(TIMEOUT):
-                line = (await process.stderr.readline()).decode()
-            assert line, f"nginx ended: {said}"
-            said += line
-        yield proxy
-        await asyncio.gather(*(client.close() for client in proxy.clients))
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        status, _, errors = await result(process)
-    said += errors
-    logs = said + (tmp_path / "access.log").read_text(encoding="utf-8")
-    assert [key for key in KEYS if key in logs] == []
-    assert status == 0
-    assert re.findall(r"\[(?:warn|error|crit|alert|emerg)\].*", said) == []
 
 
 @pytest.fixture
@@ -297,10 +123,10 @@ async def test_no_key_is_logged(site, proxy):
     # What fails is what nginx would tell most about.
     for key in init["join"], init["watch"]:
         target = f"1/?join={key}"
-        with pytest.raises(InvalidStatus, match="502"):
+        with pytest.raises(InvalidStatus, match="503"):
             await proxy.connect(target)
         statuses.append((await proxy.request(f"/{target}", Referer=target))[0])
-    assert statuses == [301, 200, 301, 200, 502, 502]
+    assert statuses == [301, 200, 301, 200, 503, 503]
 
 
 # Browsers
@@ -326,30 +152,45 @@ async def test_two_play_in_browsers(open_page, proxy):
 
 async def test_pages_come_back_when_the_server_does(open_page, site, proxy):
     red, _, watch = await start(open_page, url=proxy.url, ignore_https_errors=True)
-    # Not by open_page, because browsers report a page that is a 502.
+    # Not by open_page, because browsers report a page that is a 503.
     spectator = await red.context.new_page()
     problems = []
     spectator.on("pageerror", lambda error: problems.append(str(error)))
     await spectator.goto(watch)
     await expect_status(spectator, "You are watching.")
 
-    def is_502(message):
-        return "WebSocket" in message.text and "502" in message.text
+    def is_503(message):
+        return "WebSocket" in message.text and "503" in message.text
 
-    async with red.expect_console_message(is_502):
-        async with spectator.expect_console_message(is_502):
+    async with red.expect_console_message(is_503):
+        async with spectator.expect_console_message(is_503):
             await site.stop()
     for page in (red, spectator):
         await expect_status(page, "The server has stopped")
-    assert (await spectator.reload()).status == 502
+    assert (await spectator.reload()).status == 503
+    await expect(spectator.locator("body")).to_contain_text("Trying again")
     await site.start()
-    assert (await spectator.reload()).status == 200
-    for page in (red, spectator):
-        await expect_status(page, "This game is gone.")
+    await spectator.reload()
+    await expect_status(spectator, "There is no game at this address")
+    await expect_status(red, "This game is gone.")
     await red.get_by_role("link", name="New game").click()
     await play(red, 3)
     await expect_board(red, [3])
     assert problems == []
+
+
+async def test_game_goes_on_when_the_way_to_its_server_was_cut(open_page, site, proxy):
+    secure = {"ignore_https_errors": True}
+    red, join, _ = await start(open_page, url=proxy.url, **secure)
+    yellow = await open_page(join, **secure)
+    await play(red, 3)
+    await expect_board(yellow, [3])
+    await site.cut()
+    for page in (red, yellow):
+        await expect_status(page, "If it stays lost, you can start a new game.")
+    await site.start()
+    await play(yellow, 3)
+    await expect_board(red, [3, 3])
 
 
 # Many servers
@@ -401,20 +242,25 @@ async def test_only_the_games_of_a_server_that_is_killed_end(
     process = programs[int(path[1]) - 1].process
     process.kill()
     await process.wait()
-    await expect_status(red, "This game is gone. You can start a new one.")
+    await expect_status(red, "If it stays lost, you can start a new game.")
     await hear(alive)
     await alive.play(3)
     assert played(3)[0] in await hear(yellow)
     # Somebody with the link is told, too, and a new game works at once elsewhere.
     friend = await open_page(join, ignore_https_errors=True)
-    await expect_status(friend, "This game is gone. You can start a new one.")
+    await expect_status(friend, "If it stays lost, you can start a new game.")
     for page in (red, friend):
         await page.get_by_role("link", name="New game").click()
         await play(page, 3)
         await expect_board(page, [3])
         assert urlsplit(page.url).path in {"/1/", "/2/", "/3/"} - {path}
-    assert await choose(cluster, path=path) == "/"
+    # Only who wants one is led away, and no game begins elsewhere under this path.
+    for query in ("", "?new", "?utm_source=x"):
+        assert await choose(cluster, path=path + query) == f"/{query}"
     assert (await cluster.request(f"{path}main.js"))[0] == 200
+    assert (await cluster.request(f"{path}?join=x"))[0] == 200
+    with pytest.raises(InvalidStatus, match="503"):
+        await cluster.connect(path[1:])
 
 
 async def test_server_that_is_stopped_gently_ends_its_games_first(
@@ -432,7 +278,7 @@ async def test_server_that_is_stopped_gently_ends_its_games_first(
     program.process.send_signal(signal.SIGUSR1)
     # A newcomer on the page of that server is told, and led elsewhere.
     page = await open_page(f"{cluster.url}{path[1:]}", ignore_https_errors=True)
-    await expect_status(page, "This server is about to stop")
+    await expect_status(page, "This server begins no game any more.")
     await page.get_by_role("link", name="New game").click()
     await play(page, 3)
     assert urlsplit(page.url).path != path
@@ -444,6 +290,8 @@ async def test_server_that_is_stopped_gently_ends_its_games_first(
     await red.play(RED_WINS[-1])
     for player in (red, yellow):
         assert await receive(player, "win") == won("red")
+    await ask(red)
+    assert (await receive(red, "error"))["message"] == NO_GAME
     assert program.process.returncode is None
     other, _ = await join_at(cluster, path, waiting["join"])
     for number, column in enumerate(RED_WINS):
@@ -451,6 +299,84 @@ async def test_server_that_is_stopped_gently_ends_its_games_first(
         await receive(alone, "play")
     async with asyncio.timeout(TIMEOUT):
         assert await program.process.wait() == 0
+
+
+async def test_players_see_the_result_when_their_server_has_stopped(
+    cluster, programs, open_page
+):
+    secure = {"ignore_https_errors": True}
+    red, join, _ = await start(open_page, url=cluster.url, **secure)
+    yellow = await open_page(join, **secure)
+    path = urlsplit(red.url).path
+    program = programs[int(path[1]) - 1]
+    await page_play_all(red, yellow, RED_WINS[:-1])
+    program.process.send_signal(signal.SIGUSR1)
+    await play(red, RED_WINS[-1])
+    for page, words in [(red, "You win!"), (yellow, "Red wins!")]:
+        await expect_status(page, "The server has stopped, and this game is gone.")
+        await expect_status(page, words)
+        await page.get_by_role("button", name="Previous move").click()
+        await expect_board(page, RED_WINS[:-1])
+    async with asyncio.timeout(TIMEOUT):
+        assert await program.process.wait() == 0
+    await yellow.get_by_role("link", name="New game").click()
+    await play(yellow, 3)
+    assert urlsplit(yellow.url).path != path
+
+
+async def test_new_game_never_leads_into_an_old_one(cluster, programs, open_page):
+    secure = {"ignore_https_errors": True}
+    red, _, _ = await start(open_page, url=cluster.url, **secure)
+    path = urlsplit(red.url).path
+    elsewhere = sorted({"/1/", "/2/", "/3/"} - {path})
+    # This browser has a seat on each of the other servers.
+    for other in elsewhere:
+        tab = await red.context.new_page()
+        await tab.goto(cluster.url + other[1:])
+        await play(tab, 0)
+        await expect_board(tab, [0])
+        await tab.close()
+    programs[int(path[1]) - 1].process.kill()
+    await expect_status(red, "If it stays lost, you can start a new game.")
+    await red.get_by_role("link", name="New game").click()
+    await expect_status(red, "You move first.")
+    assert urlsplit(red.url).path in elsewhere
+    await expect_board(red, [])
+
+
+async def test_newcomers_are_asked_to_wait_when_no_server_begins_games(
+    cluster, programs
+):
+    waiting = [await start_at(cluster, f"/{number}/") for number in (1, 2, 3)]
+    for program in programs:
+        program.process.send_signal(signal.SIGUSR1)
+    async with asyncio.timeout(TIMEOUT):
+        while await choose(cluster):
+            pass
+    for _ in range(2):
+        status, headers, body = await cluster.request("/?new")
+        assert (status, headers["Retry-After"]) == (503, "10")
+        assert b"Trying again in ten seconds" in body
+    # Those who play are not disturbed, and links lead to them.
+    for number, (_, init) in enumerate(waiting, 1):
+        _, event = await join_at(cluster, f"/{number}/", init["invite"])
+        assert event == seat_of("yellow", init)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "location"),
+    [
+        ("/1", 302, "/1/"),
+        ("/2?join=x", 302, "/2/?join=x"),
+        ("//1/", 404, None),
+        ("/1/x/y", 404, None),
+        ("/index.html", 404, None),
+        ("/999/", 302, "/"),
+    ],
+)
+async def test_paths_that_lead_nowhere_say_so(proxy, path, status, location):
+    found, headers, _ = await proxy.request(path)
+    assert (found, headers.get("Location")) == (status, location)
 
 
 def test_unit_of_the_readme_is_valid(tmp_path):

@@ -121,20 +121,7 @@ async def test_second_tab_starts_a_game_of_its_own(open_page, site):
         assert await link(page, "watch") == this
 
 
-async def test_game_that_is_over_is_brought_back_by_a_reload_only(open_page, site):
-    red, join, _ = await start(open_page)
-    yellow = await open_page(join)
-    await play_all(red, yellow, RED_WINS)
-    await expect_status(red, "You win!")
-    await red.reload()
-    await expect_status(red, "You win!")
-    tab = await red.context.new_page()
-    await red.close()
-    await tab.goto(site.url)
-    await expect_status(tab, "You move first.")
-
-
-async def test_game_that_ended_while_the_tab_was_closed_is_not_brought_back(
+async def test_game_that_is_over_is_brought_back_while_the_other_is_there(
     open_page, site
 ):
     red, join, _ = await start(open_page)
@@ -144,11 +131,20 @@ async def test_game_that_ended_while_the_tab_was_closed_is_not_brought_back(
     tab = await red.context.new_page()
     await red.close()
     await play(yellow, RED_WINS[-1])
-    await expect_status(yellow, "You win!")
+    await yellow.get_by_role("button", name="Rematch").click()
     await tab.goto(site.url)
-    await expect_status(tab, "You move first.")
+    await expect_status(tab, "Yellow wants a rematch.")
+    # Nobody wants to begin with the end of an old game, alone.
+    await yellow.close()
+    await expect_status(tab, "Yellow has left")
     await tab.reload()
-    await expect_status(tab, "You move first.")
+    await expect_status(tab, "Yellow wins!")
+    red = await tab.context.new_page()
+    await tab.close()
+    await red.goto(site.url)
+    await expect_status(red, "You move first.")
+    await red.reload()
+    await expect_status(red, "You move first.")
 
 
 async def test_rematch_is_brought_back_again(open_page, site):
