@@ -1010,6 +1010,29 @@ async def test_score_stands_beside_the_names_from_the_first_win_on(match):
     await expect(page.locator(".player .wins")).to_have_text(["1 win", "0 wins"])
 
 
+async def test_score_stands_under_the_names_on_every_screen(match):
+    await match.begin(*DIAGONAL)
+    page = await match.open("red")
+    for number in range(2):  # when the game is over, and in the rematch
+        for width, height in SCREENS:
+            await page.set_viewport_size({"width": width, "height": height})
+            for player in ("red", "yellow"):
+                card = page.locator(f".player.{player}")
+                boxes = [
+                    await card.locator(part).bounding_box()
+                    for part in (".checker", ".name", ".wins")
+                ]
+                checker, name, wins = boxes
+                assert checker["x"] + checker["width"] <= name["x"] == wins["x"]
+                assert name["y"] + name["height"] <= wins["y"] + 1
+                width_of_card = (await card.bounding_box())["width"]
+                assert name["width"] > 20 < wins["width"] < width_of_card
+        if number == 0:
+            await match.ask_rematch("yellow")
+            await page.get_by_role("button", name="Rematch").click()
+            await expect_board(page, [])
+
+
 async def test_rematch_is_the_first_thing_under_the_result(match):
     for width, height in SCREENS:
         await match.begin(*DIAGONAL)
