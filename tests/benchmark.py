@@ -178,7 +178,7 @@ async def run_server(name):
     # A client that drops its connection is an error to those that aren't ours.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
     if name != "tutorial":
-        gc.set_threshold(getattr(app, "GC_THRESHOLD", 700))
+        gc.set_threshold(*getattr(app, "GC_THRESHOLDS", gc.get_threshold()))
     async with SERVERS[name]("127.0.0.1", 0) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         ended = asyncio.Event()
