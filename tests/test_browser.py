@@ -1,5 +1,6 @@
 """Tests of the page in real browsers: red, yellow and a spectator play and watch."""
 
+import pytest
 from playwright.async_api import expect
 
 from helpers import RED_WINS
@@ -78,6 +79,16 @@ async def test_new_starts_afresh_and_back_returns(open_page):
     await red.go_back()
     await expect_board(red, [3])
     assert await link(red, "join") == join
+
+
+@pytest.mark.parametrize("query", ["JOIN={}", "join={}.", "join= {}%20"])
+async def test_address_may_be_typed_in_capitals_or_not_quite(open_page, site, query):
+    red, join, _ = await start(open_page)
+    code = join.partition("=")[2]
+    yellow = await open_page(f"{site.url}?{query.format(code.upper())}")
+    await expect_status(yellow, "You are yellow.")
+    await play(red, 3)
+    await expect_board(yellow, [3])
 
 
 async def test_page_may_load_nothing_from_elsewhere(open_page, site):

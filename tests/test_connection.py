@@ -142,6 +142,14 @@ async def test_server_that_stops_is_said_to_be_stopped_until_it_answers(page):
     assert await page.states() == ["open", "stopped", "open"]
 
 
+async def test_new_connection_is_not_asked_for_a_sign_of_life_of_the_old_one(page):
+    await page.open()
+    await page.page.evaluate("window.reopen()")
+    await page.expect(1, INIT)
+    await page.pass_time(3000)
+    assert page.messages.empty()
+
+
 async def test_silence_is_noticed_after_a_ping_without_an_answer(page):
     await page.open()
     await page.pass_time(2999)
