@@ -46,8 +46,8 @@ GRACE_PERIOD = 600
 # How many games may wait, so that games that nobody plays can't fill the memory.
 MAX_FORSAKEN = 10_000
 
-# Look at everything for cyclic garbage 20 times less often than by default, which is
-# 40 % of what it costs to connect 5,000 pages, and makes everybody wait for 0.3 s.
+# By default, Python looks at all that there is for cyclic garbage 20 times as often:
+# 40 % of what it costs to connect 5,000 pages, and 0.3 s each time for everybody.
 GC_THRESHOLDS = 700, 10, 200
 
 # How long a connection may take to send its first event, in seconds.
