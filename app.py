@@ -436,7 +436,8 @@ async def watch(websocket, watch_key):
 
 async def handler(websocket):
     """Handle a connection: find out who it is, and dispatch accordingly."""
-    # Nobody reads the headers of the handshake any more. They take 4 KiB.
+    # Nobody needs what the handshake did any more. Its headers take 4 KiB.
+    websocket.protocol.select_subprotocol = None
     websocket.request.headers.clear()
     websocket.response.headers.clear()
     # A connection that ends, whenever and however, is no error.
@@ -481,8 +482,7 @@ class Connection(ServerConnection):
     def connection_lost(self, exc):
         """Leave little to the collector: what is left of a connection has cycles."""
         super().connection_lost(exc)
-        self.protocol.parser = self.protocol.select_subprotocol = None
-        self.protocol.parser_exc = self.connection_exc = None
+        self.protocol.parser = self.protocol.parser_exc = self.connection_exc = None
         self.protocol.logger = self.logger = LOGGER
 
     def pause_writing(self):
