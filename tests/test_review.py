@@ -95,6 +95,6 @@ async def test_spectator_looks_back_during_the_game_and_returns(match):
     await expect_shown(page, [3, 3], 3)
     await match.play(2)
     await expect_shown(page, [3, 3], 4)
-    await expect_status(page, "Yellow played column 3.")
+    await expect_status(page, "Red's turn.")
     await page.get_by_role("button", name="Back to the present").click()
     await expect_shown(page, [3, 3, 4, 2], 4)
