@@ -88,7 +88,7 @@ class Match:
         self.watch_key = secrets.token_urlsafe(12)
         self.invite = None  # a short join key, until the second player comes
         self.wins = {PLAYER1: 0, PLAYER2: 0}
-        self.presence_timer = None  # runs when presence was sent a moment ago
+        self.presence_timer = None  # runs when presence was looked at a moment ago
 
 
 class Refused(ValueError):
@@ -201,12 +201,12 @@ def presence(match):
     }
 
 
-def announce_presence(match):
+def announce_presence(match, changed=True):
     """Tell who is here to all who know otherwise, once in ``PRESENCE_INTERVAL``."""
 
     def resume():
         match.presence_timer = None
-        announce_presence(match)
+        announce_presence(match, changed=False)
 
     if match.presence_timer is None:
         event = presence(match)
@@ -215,7 +215,7 @@ def announce_presence(match):
         for page in outdated:
             page.presence = event
         broadcast(outdated, event)
-        if outdated:
+        if outdated or changed:
             loop = asyncio.get_running_loop()
             match.presence_timer = loop.call_later(PRESENCE_INTERVAL, resume)
 
