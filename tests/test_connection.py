@@ -85,7 +85,7 @@ class Page:
         """Close a connection; the page knows it in its next state."""
         states = len(await self.states())
         await self.attempts[number].close(code=code)
-        await self.page.wait_for_function(f"window.states.length > {states}")
+        await self.page.wait_for_function(f"() => window.states.length > {states}")
 
     async def states(self):
         return await self.page.evaluate("window.states")

@@ -879,7 +879,7 @@ async def test_history_is_not_announced_again_on_coming_back(match):
         assert len(re.findall(PLAYED, await hear(page, forget=True))) <= 1
         match.cut()
         await page.wait_for_function(
-            "window.announcements.some((each) => /lost/.test(each))"
+            "() => window.announcements.some((each) => /lost/.test(each))"
         )
         await expect(page.locator("body")).to_have_attribute(
             "data-state", re.compile("ours|away|watching")
