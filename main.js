@@ -30,9 +30,6 @@ import {
 import { renderQRCode } from "./qrcode.js";
 import { knock, pulse } from "./sound.js";
 
-// Whether there may be other servers, behind a proxy that gives each a path of its own.
-const HAS_OTHERS = window.location.pathname !== "/";
-
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
 
@@ -44,7 +41,12 @@ const PHONE = "(max-width: 40rem), (max-height: 30rem)";
 const SEAT = `seat at ${window.location.pathname}`;
 const SOUND = "sound";
 
-let state = { ...INITIAL_STATE, invited: isInvited(), elsewhere: HAS_OTHERS };
+let state = {
+  ...INITIAL_STATE,
+  invited: isInvited(),
+  // Behind a proxy there may be other servers. It gives each a path of its own.
+  elsewhere: window.location.pathname !== "/",
+};
 let guess = guessSeat();
 let isSilent = stored(SOUND) === "off";
 
@@ -483,9 +485,9 @@ function renderActions() {
   document.querySelector(".sound").setAttribute("aria-pressed", !isSilent);
   // Without a server there is nothing to start a game with.
   const newGame = document.querySelector(".new");
-  const { connection } = state;
-  newGame.setAttribute("aria-disabled", connection === "reconnecting" && !HAS_OTHERS);
-  setHidden(newGame, connection === "stopped" && !HAS_OTHERS);
+  const { connection, elsewhere } = state;
+  newGame.setAttribute("aria-disabled", connection === "reconnecting" && !elsewhere);
+  setHidden(newGame, connection === "stopped" && !elsewhere);
 }
 
 // Return whether we sit at a game, though perhaps the connection is lost.
