@@ -65,9 +65,9 @@ LIMIT = 0.1  # seconds
 # How long players think before each move, and how long a flood lasts.
 PAUSE, FLOOD = 0.005, 3  # seconds
 
-# What a server may need more than before, at worst. This is Python and its allocator,
-# and in a stall 64 KiB for each of 200 clients.
-PEAK = 48  # MiB
+# What a server may need more than before: at worst, and when all is over. This
+# is Python and its allocator, and in a stall 64 KiB for each of 200 clients.
+PEAK, GROWTH = 48, 24  # MiB
 
 # How many more blocks of memory may be in use when all is over. What the allocator
 # keeps for the next time is not in use, but what encode() keeps is.
@@ -486,10 +486,10 @@ async def count(program):
     return [*counts, len(os.listdir(f"/proc/{program.process.pid}/fd")), blocks]
 
 
-def worst_memory(program):
-    """Return the memory of the server in MiB, when it was at its worst."""
+def memory(program, name="RSS"):
+    """Return the memory of the server in MiB: now, or with "HWM" at worst."""
     status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+    return int(re.search(rf"Vm{name}:\s+(\d+) kB", status)[1]) / 1024
 
 
 async def until_there_are(program, counts):
@@ -568,20 +568,21 @@ class Game:
 
 
 @contextlib.asynccontextmanager
-async def attacked(program, way, *kinds, proxy=None, log="", peak=PEAK):
+async def attacked(program, way, *kinds, proxy=None, log="", peak=PEAK, growth=GROWTH):
     """
     Attack the server while a game is played on it, and check that all goes well.
 
     The attack lasts until the block ends, which is given the game, or until the
     attackers have enough. What they report is ``game.report`` then. If there is a
-    proxy, everybody comes through it. ``peak`` is how many MiB it may cost.
+    proxy, everybody comes through it. ``peak`` and ``growth`` are the limits of
+    its memory.
 
     """
     front = proxy or program
     red, yellow, init = await start_game(front)
     game = Game(red, yellow, [program.process.pid, *getattr(proxy, "pids", ())])
     before = await count(program)
-    worst = worst_memory(program)
+    size, worst = memory(program), memory(program, "HWM")
     playing = asyncio.create_task(game.play_on())
 
     tls = "tls" if proxy else "plain"
@@ -609,12 +610,13 @@ async def attacked(program, way, *kinds, proxy=None, log="", peak=PEAK):
     game.playing = False
     async with asyncio.timeout(TIMEOUT):
         await playing
-    grown = worst_memory(program) - worst
+    grown = memory(program, "HWM") - worst
     print(f"+{grown:.1f} MiB")
     assert grown < peak
 
     # Nothing is left behind, and there are new games.
     await until_there_are(program, before)
+    assert memory(program) - size < growth
     red, yellow, _ = await start_base_game(front)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
     for client in front.clients:
@@ -691,8 +693,9 @@ def open_front(request, tmp_path):
 async def test_memory_is_bounded_and_comes_back_after_100000_games(launch, open_front):
     server = await program(launch, code=WITH_GRACE)
     async with open_front(server) as proxy:
-        # The games that wait are some of it.
-        async with attacked(server, abandon, proxy=proxy, peak=80) as game:
+        # The games that wait are some of it, and the allocator keeps their room.
+        limits = {"peak": 80, "growth": 80}
+        async with attacked(server, abandon, proxy=proxy, **limits) as game:
             async with asyncio.timeout(30 * TIMEOUT):
                 await game.attackers.wait()
             keys, games, *_ = await count(server)
@@ -706,8 +709,9 @@ async def test_games_go_on_while_5000_spectators_flap(launch, open_front):
     server = await program(launch)
     async with open_front(server) as proxy:
         red, yellow, _ = await start_game(proxy or server)
-        # 5,000 connections are most of it.
-        async with attacked(server, flap, proxy=proxy, peak=160) as game:
+        # 5,000 connections are most of it, and the allocator keeps their room.
+        limits = {"peak": 160, "growth": 160}
+        async with attacked(server, flap, proxy=proxy, **limits) as game:
             other = Game(red, yellow, game.pids)
             playing = asyncio.create_task(other.play_on())
             for each in (game, other):
