@@ -2,7 +2,7 @@
 // function of the state alone, and is drawn again after each event.
 
 import { PLAYER1, PLAYER2, createBoard, fallTime, renderBoard } from "./connect4.js";
-import { connect } from "./connection.js";
+import { connect } from "./page/connection.js";
 import {
   INITIAL_STATE,
   canAskRematch,
@@ -26,9 +26,9 @@ import {
   update,
   updateConnection,
   winningLine,
-} from "./game.js";
-import { renderQRCode } from "./qrcode.js";
-import { knock, pulse } from "./sound.js";
+} from "./page/game.js";
+import { renderQRCode } from "./page/qrcode.js";
+import { knock, pulse } from "./page/sound.js";
 
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
@@ -68,14 +68,11 @@ window.addEventListener("DOMContentLoaded", () => {
   offerSound();
 });
 
-// Return the address of the WebSocket server: the port after the page's (see
-// main() in app.py), or behind a proxy that adds TLS, and where there may be many
-// servers at one address, the page's own.
+// Return the address of the WebSocket server: the one from which the page came.
 function getWebSocketServer() {
-  const { protocol, hostname, port, host, pathname } = window.location;
-  return protocol === "https:"
-    ? `wss://${host}${pathname}`
-    : `ws://${hostname}:${Number(port || 80) + 1}/`;
+  const url = new URL("./", window.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
 }
 
 // Return the "init" event, according to who is connecting.
@@ -424,7 +421,7 @@ function renderInvitation() {
         ];
     invitation.querySelector("h2").textContent = heading;
     invitation.querySelector("p").textContent = text;
-    renderLink(invitation, linkTo("join", isFirst ? keys.invite : keys.join));
+    renderLink(invitation, linkTo("join", keys.code));
   }
 }
 

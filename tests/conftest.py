@@ -39,15 +39,14 @@ BROWSER_OPTIONS = [
 @pytest.fixture
 async def server():
     """A live server, that must be empty at the end of the test."""
-    import app
-    from helpers import Server, forgotten
+    from helpers import Server, forget_all, serve, stop
 
-    async with app.serve_games("127.0.0.1", 0) as games:
-        server = Server(games)
-        yield server
-        await asyncio.gather(*(client.close() for client in server.clients))
-    await forgotten()
-    assert (app.JOIN, app.WATCH, app.FORSAKEN) == ({}, {}, {})
+    games = await serve()
+    server = Server(games)
+    yield server
+    await asyncio.gather(*(client.close() for client in server.clients))
+    await stop(games)
+    forget_all()
 
 
 @pytest.fixture
@@ -57,8 +56,16 @@ async def launch():
 
     programs = []
 
-    async def launch(*options, command=(sys.executable, "app.py"), bind="127.0.0.1"):
-        page = Page(free_port())
+    async def launch(
+        *options,
+        command=(sys.executable, "app.py"),
+        bind="127.0.0.1",
+        games=":memory:",
+        port=None,
+    ):
+        page = Page(port or free_port())
+        if games is not None:
+            options = ("--games", games, *options)
         if bind is not None:
             options = ("--bind", bind, *options)
         process = await execute(*command, page.port, *options)
@@ -81,32 +88,11 @@ async def launch():
 
 
 @pytest.fixture
-def at_once(monkeypatch, no_grace):
-    """Presence is announced, and games are forgotten, without delay."""
+def at_once(monkeypatch):
+    """Presence is announced without delay."""
     import app
 
     monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
-
-
-@pytest.fixture
-def no_grace(monkeypatch):
-    """Games are forgotten without delay."""
-    import app
-
-    monkeypatch.setattr(app, "GRACE_PERIOD", 0)
-    # What a failed test leaves behind stays there.
-    for games in ("JOIN", "WATCH", "FORSAKEN"):
-        monkeypatch.setattr(app, games, {})
-
-
-@pytest.fixture
-def long_grace(server):
-    """Players may come back as long as the test runs, and one must in the end."""
-    import app
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "GRACE_PERIOD", 60)
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -163,12 +149,13 @@ def certificate(tmp_path_factory):
 @pytest.fixture
 async def site():
     """The page and the games, live."""
-    from helpers import Site
+    from helpers import Site, forget_all
 
     site = Site()
     await site.start()
     yield site
     await site.stop()
+    forget_all()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 import app
-from page import HERE
+from serving import HERE, SUBPROTOCOL, listen
 
 TIMEOUT = 10  # seconds
 
@@ -23,12 +23,12 @@ TIMEOUT = 10  # seconds
 RED_WINS = [0, 1, 0, 1, 0, 1, 0]
 DRAWN = [int(column) for column in "063055116230561251554304342313166024464022"]
 
-# The options of a client that knows the extension.
-V2 = {"subprotocols": [app.EXTENSION]}
+# The options of a client that knows the subprotocol.
+V2 = {"subprotocols": [SUBPROTOCOL]}
 
 # All the keys that were ever handed out to a client.
 KEYS = set()
-KEY_NAMES = "join", "watch", "rejoin", "invite"
+KEY_NAMES = "join", "watch", "rejoin", "code"
 
 
 class Client:
@@ -133,7 +133,6 @@ class Server:
         yield
         async with asyncio.timeout(TIMEOUT):
             await asyncio.wait(handlers, return_when=asyncio.FIRST_COMPLETED)
-        await forgotten()
 
 
 def played(*columns, first="red"):
@@ -150,62 +149,64 @@ def played(*columns, first="red"):
     ]
 
 
-async def forgotten():
-    """Wait until the server has forgotten the games that nobody can come back to."""
-    loop = asyncio.get_running_loop()
-    # Timers run in the order of their times, and theirs are before this one.
-    later = loop.create_future()
-    loop.call_later(0, later.set_result, None)
-    await later
+async def serve(port=0):
+    """Return a live server of the page and the games."""
+    server = await listen(app.handler, "127.0.0.1", port)
+    await server.start_serving()
+    return server
+
+
+async def stop(server):
+    """Stop a server, and wait until everybody has left."""
+    server.close()
+    async with asyncio.timeout(TIMEOUT):
+        await server.wait_closed()
+
+
+def forget_all():
+    """Forget all matches, at which nobody may be connected any more."""
+    assert {*app.WATCH.values()} == {*app.LEFT}
+    for match in list(app.LEFT):
+        app.forget(match)
+    assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
+    app.UNTOLD.clear()
+    app.UNSAVED.clear()
 
 
 class Site:
-    """A live server of the page and the games, on two ports in a row."""
+    """A live server of the page and the games, that may stop and come back."""
 
     def __init__(self):
-        self.servers = []
+        self.server = None
         self.port = 0
 
     async def start(self):
-        """Start the servers: on any ports the first time, then on the same."""
-        while not self.servers:
-            page = await app.serve_page("127.0.0.1", self.port, app.DRAINING)
-            port = page.sockets[0].getsockname()[1]
-            try:
-                self.servers = [page, await app.serve_games("127.0.0.1", port + 1)]
-            except OSError:  # somebody else has the next port
-                page.close()
-                await page.wait_closed()
-            else:
-                self.port = port
+        """Start the server: on any port the first time, then on the same."""
+        self.server = await serve(self.port)
+        self.port = self.server.sockets[0].getsockname()[1]
 
     async def stop(self):
-        """Stop the servers, as main() does, and lose all games."""
-        for server in self.servers:
-            server.close()
-            await server.wait_closed()
-        self.servers = []
-        for timer in app.FORSAKEN.values():
-            timer.cancel()
-        app.FORSAKEN.clear()
-        app.JOIN.clear()
-        app.WATCH.clear()
+        """Stop the server. The matches stay, as if they came from the file."""
+        if self.server is not None:
+            await stop(self.server)
+            self.server = None
 
     async def cut(self):
-        """Let nobody reach the servers until they start again; games go on."""
-        for server in self.servers:
-            server.close(close_connections=False)
-            for connection in server.connections:
-                connection.transport.abort()
-            await server.wait_closed()
-        self.servers = []
+        """Let nobody reach the server until it starts again; games go on."""
+        connections = self.server.connections
+        self.server.close(close_connections=False)
+        for connection in connections:
+            connection.drop()
+        async with asyncio.timeout(TIMEOUT):
+            await self.server.wait_closed()
+        self.server = None
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}/"
 
 
-# What nobody may send, unless an extension client sends the extension's.
+# What nobody may send, unless a client of the subprotocol sends its events.
 NOT_EXPECTED = [
     "",
     "hello",
@@ -253,14 +254,13 @@ def asked(player):
     return {"type": "rematch", "player": player}
 
 
-def present(*players, spectators=0):
-    return {"type": "presence", "players": list(players), "spectators": spectators}
-
-
-def seat_of(player, init):
-    """Return the init event for a player, given the one that started the game."""
-    rejoin = init["rejoin"] if player == "red" else init["join"]
-    return {**init, "player": player, "rejoin": rejoin, "invite": None}
+def present(*players, spectators=0, open=()):  # noqa: A002
+    return {
+        "type": "presence",
+        "players": list(players),
+        "open": list(open),
+        "spectators": spectators,
+    }
 
 
 async def hear(client):
@@ -446,7 +446,7 @@ class Program(Server):
 
     @property
     def port(self):
-        return self.page.port + 1
+        return self.page.port
 
     async def stop(self, number=signal.SIGTERM, errors=""):
         """Stop the program by a signal, and check that it ends well and in time."""

@@ -1,7 +1,7 @@
 // What the page knows of a game, and how it is told in words. Events go in,
 // facts and sentences come out: no network here, and no elements of the page.
 
-import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./connect4.js";
+import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "../connect4.js";
 
 // The server says by this sentence that a game is gone for good (see app.py).
 const GAME_NOT_FOUND = "Game not found.";
@@ -69,8 +69,8 @@ function apply(state, event) {
   const isNews = state.connection === "open";
   switch (event.type) {
     case "init": {
-      const { player, join, watch, rejoin, invite, host } = event;
-      return { ...state, player, keys: { join, watch, rejoin, invite, host } };
+      const { player, watch, rejoin, code, host } = event;
+      return { ...state, player, keys: { watch, rejoin, code, host } };
     }
     case "start":
       return {

@@ -1,0 +1,225 @@
+"""
+A match: two seats, and the games that are played there.
+
+It knows who is connected, and tells them what happens. It knows nothing of the
+ways that lead to it, and of no file: the past follows from the moves.
+
+"""
+
+import json
+
+from websockets.asyncio.server import broadcast
+
+from connect4 import COLUMNS, PLAYER1, PLAYER2, ROWS, Connect4
+
+PLAYERS = PLAYER1, PLAYER2
+
+# The events that are told again and again, encoded once.
+MOVES = {
+    (player, column, row): json.dumps(
+        {
+            "type": "play",
+            "player": player,
+            "column": column,
+            "row": row,
+        }
+    )
+    for player in PLAYERS
+    for column in range(COLUMNS)
+    for row in range(ROWS)
+}
+WINS = {player: json.dumps({"type": "win", "player": player}) for player in PLAYERS}
+DRAW = json.dumps({"type": "draw"})
+REMATCHES = {
+    player: json.dumps({"type": "rematch", "player": player}) for player in PLAYERS
+}
+
+
+class Refused(ValueError):
+    """An event that can't be accepted. Its text is a sentence for the sender."""
+
+
+def opponent(player):
+    """Return the other player."""
+    return PLAYER2 if player == PLAYER1 else PLAYER1
+
+
+class Match:
+    """
+    Two seats, who sits there, who watches, and the game that they play.
+
+    ``code`` is the one that leads to the match; it's :obj:`None` if a client of the
+    base protocol started it, and then no seat is ever open. ``keys`` and
+    ``watch_key`` are those of its seats and its spectators. Whoever makes a match
+    gives it all these.
+
+    """
+
+    def __init__(self, code=None):
+        self.game = Connect4()
+        self.wins = {PLAYER1: 0, PLAYER2: 0}  # in the games before this one
+        self.rematch = []  # the players who asked for one, the first of them first
+        self.open = set() if code is None else {PLAYER2}  # seats that wait for a move
+        self.code = code
+        self.keys = {}  # player: key
+        self.watch_key = None
+        self.connected = {}  # connection: player, or None for a spectator
+        self.players = {}  # player: connection
+        self.announced = None  # the last presence that all the pages were told
+        self.told = {}  # connection that has come since: the presence it was told
+
+    # Who is here
+
+    @property
+    def pages(self):
+        """The connections that understand more than the base protocol."""
+        return [websocket for websocket in self.connected if websocket.subprotocol]
+
+    def enter(self, websocket, player=None):
+        """Register a player, or a spectator if ``player`` is None."""
+        self.connected[websocket] = player
+        if player is not None:
+            self.players[player] = websocket
+
+    def leave(self, websocket):
+        """Unregister a connection, if it's here; return whether it was."""
+        if websocket not in self.connected:
+            return False
+        player = self.connected.pop(websocket)
+        if player is not None:
+            del self.players[player]
+        self.told.pop(websocket, None)
+        return True
+
+    def presence(self):
+        """Return the event, encoded, that tells who is here."""
+        event = {
+            "type": "presence",
+            "players": [player for player in PLAYERS if player in self.players],
+            "open": [player for player in self.open_seats() if self.is_free(player)],
+            "spectators": len(self.connected) - len(self.players),
+        }
+        return json.dumps(event)
+
+    def announce_presence(self):
+        """Tell who is here to all the pages that were told otherwise, or nothing."""
+        presence = self.presence()
+        outdated = (
+            page
+            for page in self.pages
+            if self.told.get(page, self.announced) != presence
+        )
+        broadcast(outdated, presence)
+        self.announced = presence
+        self.told.clear()
+
+    # The seats
+
+    def is_free(self, player):
+        """Return whether nobody sits in a seat."""
+        return player not in self.players
+
+    def open_seats(self):
+        """Return the open seats: free ones first, and red's before yellow's."""
+        seats = [player for player in PLAYERS if player in self.open]
+        return sorted(seats, key=self.is_free, reverse=True)
+
+    def open_seat(self, seat, player):
+        """
+        Let whoever has the code sit down in a seat.
+
+        ``player`` is who asks for that, or :obj:`None` for a spectator. Who opens
+        their own seat becomes a spectator.
+
+        Raise :exc:`Refused` if that isn't theirs to do.
+
+        """
+        if self.code is None:
+            raise Refused("The seats of this game can't be opened.")
+        if seat not in PLAYERS:
+            raise Refused(f'A seat is "{PLAYER1}" or "{PLAYER2}".')
+        others = [seat] if player is not None else PLAYERS
+        for other in others:
+            if other != player and not self.is_free(other):
+                raise Refused(f"{other.capitalize()} is here.")
+        self.open.add(seat)
+        if seat in self.rematch:
+            self.rematch.remove(seat)
+        if seat == player:
+            self.connected[self.players.pop(player)] = None
+
+    # The games
+
+    def play(self, player, column):
+        """
+        Play a move, and return the row where the checker lands.
+
+        Raise :exc:`~connect4.IllegalMove` if the rules refuse it.
+
+        """
+        row = self.game.play(player, column)
+        self.open.discard(player)
+        return row
+
+    def start(self):
+        """Return the event, encoded, with which a game begins."""
+        event = {
+            "type": "start",
+            "player": self.game.first,
+            "wins": self.wins,
+        }
+        return json.dumps(event)
+
+    def past(self, *, page):
+        """
+        Return the encoded events since the game began, in order.
+
+        Those that the base protocol doesn't know are only for a ``page``.
+
+        """
+        events = [MOVES[move] for move in self.game.moves]
+        if self.game.winner is not None:
+            events.append(WINS[self.game.winner])
+        if not page:
+            return events
+        if self.game.drawn:
+            events.append(DRAW)
+        return [self.start(), *events, *map(REMATCHES.get, self.rematch)]
+
+    def ask_rematch(self, player):
+        """Note, and tell, that a player asks for another game; raise :exc:`Refused`."""
+        if not self.game.over:
+            raise Refused("The game isn't over yet.")
+        if player in self.rematch:
+            raise Refused("You have asked for a rematch already.")
+        self.rematch.append(player)
+        broadcast(self.pages, REMATCHES[player])
+        if len(self.rematch) == len(PLAYERS):
+            self.begin()
+
+    def begin(self, newcomer=None):
+        """
+        Begin another game, and tell it. Who moved second moves first.
+
+        If a ``newcomer`` has taken a seat, they have won no game yet.
+
+        """
+        if self.game.winner is not None:
+            self.wins[self.game.winner] += 1
+        if newcomer is not None:
+            self.wins[newcomer] = 0
+        self.game = Connect4(opponent(self.game.first))
+        self.rematch.clear()
+        broadcast(self.pages, self.start())
+
+    def make_room(self, player):
+        """
+        Let somebody else have a seat: that ends a game that is over.
+
+        They have won no game yet, which the others see when the next one begins.
+
+        """
+        if self.game.over:
+            self.begin(newcomer=player)
+        else:
+            self.wins[player] = 0

@@ -1,0 +1,326 @@
+"""
+One port for the page, over HTTP, and for the games, over WebSocket.
+
+Here is what a server on a real network needs and a game doesn't: the files of the
+page, who may connect, and limits for those who ask too much. The library answers
+plain requests as well as handshakes, so nothing else is needed.
+
+"""
+
+import asyncio
+import errno
+import http
+import logging
+import pathlib
+import re
+import socket
+import time
+import urllib.parse
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+HERE = pathlib.Path(__file__).parent
+
+# The subprotocol of clients that understand more than the tutorial's.
+SUBPROTOCOL = "connect4.v2"
+
+# How long a player may take to show that they still sit there, in seconds.
+PROBE_TIMEOUT = 2
+
+# How often people are asked whether they are here, and told who else is, in seconds.
+PRESENCE_INTERVAL = 0.2
+
+# How long a request may be, in bytes, and what ends it (RFC 9112, section 2.1).
+MAX_REQUEST = 16 * 1024
+END_OF_REQUEST = b"\r\n\r\n"
+
+# How much the system keeps for a connection until it's read, in bytes. Many messages
+# come in many turns of the event loop then, and others have theirs between.
+RECEIVE_BUFFER = 2048
+
+# How often a warning that comes again and again is logged, in seconds.
+WARNING_INTERVAL = 60
+
+LOGGER = logging.getLogger("connect4")
+
+# The library logs what is requested and received, and that includes keys. Of what
+# it says, only failures of this program are worth reading.
+LIBRARY_LOGGER = logging.getLogger("connect4.websockets")
+LIBRARY_LOGGER.setLevel(logging.ERROR)
+
+# The page: what stands in the folder page, and these. Nothing else can be had.
+NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+# The short link to a match: its code, and what gets into an address by accident.
+CODE_PATH = re.compile(r"/[A-Za-z0-9]{6}(?:[^\w/]|_)*")
+
+# The page loads nothing but its own files. (To older browsers, "'self'" doesn't
+# include the WebSockets of the same address.)
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self' ws: wss:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+NOT_FOUND = """\
+<!doctype html>
+<html lang="en">
+  <meta charset="utf-8" />
+  <meta name="viewport" content="width=device-width" />
+  <meta name="color-scheme" content="light dark" />
+  <title>Connect Four</title>
+  <p>There is nothing here. <a href="/">Play Connect Four</a></p>
+</html>
+"""
+
+
+# Limits
+
+
+class Connection(ServerConnection):
+    """
+    A connection whose client can neither hold up the others nor fill the memory.
+
+    ``drop()`` ends it at once. ``is_local`` tells whether its page was opened by an
+    address of a local network.
+
+    """
+
+    __slots__ = ("drop", "head", "is_local")
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.drop = transport.abort
+        self.head = b""
+
+    def data_received(self, data):
+        """Drop a client that sends too long a request, or more than that."""
+        if self.request is None:
+            self.head += data
+            surplus = self.head.partition(END_OF_REQUEST)[2]
+            if len(self.head) > MAX_REQUEST or surplus:
+                self.drop()
+                return
+        elif self.response is None:
+            # RFC 6455, section 4.1, forbids to send anything before the answer has
+            # come. websockets (17.4) takes it for frames, ends the connection, and
+            # fails to answer then, with a traceback.
+            self.drop()
+            return
+        super().data_received(data)
+        if self.request is not None:
+            self.head = b""
+
+    def pause_writing(self):
+        """Drop a client that doesn't read: more than ``write_limit`` is unsent."""
+        super().pause_writing()
+        self.drop()
+
+
+# The connections that are asked for a sign of life, and the tasks that do it.
+PROBES = {}
+
+
+async def is_alive(websocket):
+    """
+    Return whether a connection answers a ping within ``PROBE_TIMEOUT``.
+
+    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after an answer,
+    is told the same.
+
+    """
+    if websocket not in PROBES:
+        PROBES[websocket] = asyncio.create_task(probe(websocket))
+    return await asyncio.shield(PROBES[websocket])
+
+
+async def probe(websocket):
+    """Ask a connection for a sign of life, and return whether it came in time."""
+    alive = False
+    try:
+        pong = await websocket.ping()
+        # When a busy server looks at the clock too late, the answer may be there.
+        await asyncio.wait([pong], timeout=PROBE_TIMEOUT)
+        alive = pong.done() and not pong.cancelled() and pong.exception() is None
+    except ConnectionClosed:
+        pass
+    finally:
+        loop = asyncio.get_running_loop()
+        loop.call_later(PRESENCE_INTERVAL if alive else 0, PROBES.pop, websocket)
+    return alive
+
+
+def raise_file_limit():
+    """Let the server have as many connections as the system allows a process."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit.
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        LOGGER.debug("The limit of open files stays as it is.")
+
+
+WARNED = {}  # message: when it was logged last
+
+
+def warn(message):
+    """Log a warning, unless that was done within ``WARNING_INTERVAL``."""
+    now = time.monotonic()
+    if now - WARNED.get(message, -WARNING_INTERVAL) >= WARNING_INTERVAL:
+        WARNED[message] = now
+        LOGGER.warning(message)
+
+
+def handle_exception(loop, context):
+    """Handle what asyncio could not: be brief about running out of open files."""
+    exc = context.get("exception")
+    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
+        # asyncio says so for each client that it can't accept, and tries again.
+        warn("Too many connections: some have to wait. See ulimit -n.")
+    else:
+        loop.default_exception_handler(context)
+
+
+# Requests
+
+
+def host_name(address):
+    """Return the host of an address, without its port, or None."""
+    try:
+        return urllib.parse.urlsplit(f"//{address.strip()}").hostname
+    except ValueError:
+        return None
+
+
+def is_own_origin(headers):
+    """Return whether a handshake comes from the page of this server, or no page."""
+    # A header may come more than once, and proxies add to a list.
+    hosts = [
+        host_name(host)
+        for name in ("Host", "X-Forwarded-Host")
+        for value in headers.get_all(name)
+        for host in value.split(",")
+    ]
+    origins = [value.partition("//")[2] for value in headers.get_all("Origin")]
+    return all(
+        host_name(origin) is not None and host_name(origin) in hosts
+        for origin in origins
+    )
+
+
+def is_local(headers):
+    """Return whether the page was opened by an address of a local network."""
+    if "Forwarded" in headers or "X-Forwarded-For" in headers:
+        return False
+    hosts = [host_name(value) or "." for value in headers.get_all("Host")]
+    return all(map(is_local_name, hosts))
+
+
+def is_local_name(host):
+    """Return whether a host is an IP address, or a name on a local network."""
+    name = host.rstrip(".")
+    is_ip = ":" in name or re.fullmatch(r"[0-9.]+", name)
+    return bool(name) and bool(is_ip or "." not in name or name.endswith(".local"))
+
+
+def read_files():
+    """Return the files of the page, ``{path: (text, type)}``."""
+    files = [HERE / name for name in NAMES]
+    files += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
+    found = {
+        f"/{file.relative_to(HERE).as_posix()}": (
+            file.read_text(encoding="utf-8"),
+            TYPES[file.suffix],
+        )
+        for file in files
+    }
+    found["/"] = found.pop("/index.html")
+    return found
+
+
+async def listen(handler, host, port):
+    """
+    Take a port for the page and the games.
+
+    ``handler`` and the other arguments are those of :func:`serve`. The server that is
+    returned accepts nobody until its method ``start_serving`` is called.
+
+    """
+    # Read now, because later the disk could keep the games waiting.
+    files = read_files()
+
+    def answer(connection, request):
+        """Answer a request for the page; let a handshake pass."""
+        if request.method not in ("GET", "HEAD"):
+            response = connection.respond(405, "Only GET and HEAD are allowed.\n")
+            response.headers["Allow"] = "GET, HEAD"
+            return response
+        upgrades = request.headers.get_all("Upgrade")
+        if any("websocket" in value.lower() for value in upgrades):
+            connection.is_local = is_local(request.headers)
+            if is_own_origin(request.headers):
+                return None
+            return connection.respond(403, "Only this server's own page may connect.\n")
+        path = urllib.parse.unquote(request.path.partition("?")[0])
+        if CODE_PATH.fullmatch(path):
+            path = "/"
+        status = 200 if path in files else 404
+        text, content_type = files.get(path, (NOT_FOUND, TYPES[".html"]))
+        response = connection.respond(status, text)
+        # Setting a header adds it to those of the same name.
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = content_type
+        return response
+
+    def complete(connection, request, response):
+        """Add to an answer what each of them carries, or takes away."""
+        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            # Nobody needs what the handshake said any more, and it has keys in it.
+            request.headers.clear()
+            request.path = ""
+        else:
+            response.headers.update(HEADERS)
+        if request.method == "HEAD":
+            response.body = b""
+
+    server = await serve(
+        handler,
+        host,
+        port,
+        create_connection=Connection,
+        process_request=answer,
+        process_response=complete,
+        server_header=None,
+        # Subprotocols that the server doesn't know are no reason to refuse.
+        select_subprotocol=lambda _, offered: (
+            SUBPROTOCOL if SUBPROTOCOL in offered else None
+        ),
+        # Messages are 60 bytes long. Compressing them costs more than it saves.
+        compression=None,
+        max_size=1024,
+        write_limit=64 * 1024,
+        # A player whose network is gone is noticed within 18 seconds.
+        ping_interval=10,
+        ping_timeout=7,
+        close_timeout=1,
+        logger=LIBRARY_LOGGER,
+        start_serving=False,
+    )
+    for sock in server.sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    return server

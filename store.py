@@ -1,0 +1,210 @@
+"""
+The file of games: what is to be there when the server has stopped, and starts again.
+
+It mirrors the matches, of which all stay in memory. A match is a row; the board
+isn't in it, because it follows from the columns that were played.
+
+"""
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+import sys
+import time
+import typing
+
+from connect4 import Connect4
+from match import PLAYERS, Match
+
+# By these, the header of a file tells that it's ours, and how to read it
+# (https://www.sqlite.org/fileformat.html, section 1.3).
+APPLICATION_ID = int.from_bytes(b"Con4")
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS matches (
+    watch_key TEXT PRIMARY KEY,
+    code TEXT NOT NULL,
+    red_key TEXT,
+    yellow_key TEXT,
+    first TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    red_wins INTEGER NOT NULL,
+    yellow_wins INTEGER NOT NULL,
+    rematch TEXT NOT NULL,
+    open TEXT NOT NULL,
+    left REAL
+)
+"""
+
+
+class Row(typing.NamedTuple):
+    """A match in the file. Players in ``rematch`` and ``open`` are parted by blanks."""
+
+    watch_key: str
+    code: str
+    red_key: str | None
+    yellow_key: str | None
+    first: str  # who moved first in this game
+    columns: str  # those that were played, from 0 to 6, in order
+    red_wins: int  # before this game
+    yellow_wins: int
+    rematch: str
+    open: str
+    left: float | None  # when the last connection ended, in seconds since 1970
+
+
+class Unusable(Exception):
+    """A file that must be left alone. Its text is a sentence that tells why."""
+
+
+def make_row(match, left):
+    """Return the row of a match; ``left`` is as in :class:`Row`."""
+    red, yellow = PLAYERS
+    return Row(
+        match.watch_key,
+        match.code,
+        match.keys.get(red),
+        match.keys.get(yellow),
+        match.game.first,
+        "".join(str(column) for _, column, _ in match.game.moves),
+        match.wins[red],
+        match.wins[yellow],
+        " ".join(match.rematch),
+        " ".join(match.open),
+        left,
+    )
+
+
+def make_match(row):
+    """Return the match of a row. Raise ValueError if there can't be such a match."""
+    match = Match(row.code)
+    match.watch_key = row.watch_key
+    keys = dict(zip(PLAYERS, (row.red_key, row.yellow_key), strict=True))
+    match.keys = {player: key for player, key in keys.items() if key is not None}
+    match.game = Connect4(row.first)
+    for column in row.columns:
+        match.game.play(match.game.turn, int(column))
+    match.wins = dict(zip(PLAYERS, (row.red_wins, row.yellow_wins), strict=True))
+    match.rematch = row.rematch.split()
+    match.open = set(row.open.split())
+    return match
+
+
+class Store:
+    """
+    The file of games at a path, or a database in memory if that is ``":memory:"``.
+
+    Raise :exc:`Unusable` if the file is another program's, a later version's, or in
+    use; :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written; and
+    :exc:`sqlite3.DatabaseError` if it's damaged.
+
+    """
+
+    def __init__(self, path):
+        if path != ":memory:":
+            # It holds keys, and so it's for nobody else to read.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            check(path)
+        # The event loop opens it, and a thread writes: one after the other.
+        self.connection = sqlite3.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self.prepare()
+        except sqlite3.DatabaseError as exc:
+            self.connection.close()
+            if exc.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                message = f"{path} is in use by another server. Choose another --games."
+                raise Unusable(message) from None
+            raise
+
+    def prepare(self):
+        """Lock the file, and see that it can be written."""
+        execute = self.connection.execute
+        execute("PRAGMA locking_mode = EXCLUSIVE")
+        # The header must be in the file itself before there is a write-ahead log.
+        with self.connection:
+            execute("BEGIN EXCLUSIVE")
+            execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            execute(f"PRAGMA user_version = {VERSION}")
+            execute(SCHEMA)
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = NORMAL")
+
+    def read(self):
+        """Return the matches, the one that was left longest ago first."""
+        (result,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise sqlite3.DatabaseError(result)
+        rows = self.connection.execute(
+            "SELECT * FROM matches ORDER BY left IS NULL, left, rowid"
+        )
+        try:
+            return [make_match(Row(*row)) for row in rows]
+        except (ValueError, TypeError) as exc:
+            raise sqlite3.DatabaseError(str(exc)) from exc
+
+    def write(self, rows):
+        """Write ``{watch_key: row}``; a match that is forgotten has None for a row."""
+        changed = [row for row in rows.values() if row is not None]
+        forgotten = [(key,) for key, row in rows.items() if row is None]
+        with self.connection:
+            self.connection.execute("BEGIN")
+            self.connection.executemany(
+                "REPLACE INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", changed
+            )
+            self.connection.executemany(
+                "DELETE FROM matches WHERE watch_key = ?", forgotten
+            )
+
+    def close(self):
+        """Close the file. Nothing but the file itself is left."""
+        self.connection.close()
+
+
+def check(path):
+    """Raise :exc:`Unusable` if a file was made by another program or version."""
+    # Nothing is changed, nor even locked, by who opens it like this.
+    address = f"{pathlib.Path(path).absolute().as_uri()}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if objects and application_id != APPLICATION_ID:
+        raise Unusable(f"{path} belongs to another program. Choose another --games.")
+    if version > VERSION:
+        raise Unusable(f"{path} belongs to a later version. Choose another --games.")
+
+
+def open_store(path):
+    """
+    Open the file of games; return the store, and the matches in it.
+
+    If the file is damaged, set it aside, say so, and begin without. Raise what
+    :class:`Store` raises otherwise.
+
+    """
+    try:
+        return open_and_read(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as exc:
+        aside = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+        message = f"{path} is damaged ({exc}): set aside as {aside}."
+        print(message, file=sys.stderr)
+        return open_and_read(path)
+
+
+def open_and_read(path):
+    """Return the store at a path, and the matches in it."""
+    store = Store(path)
+    try:
+        return store, store.read()
+    except sqlite3.DatabaseError:
+        store.close()
+        raise
