@@ -2,11 +2,9 @@
 // network. Columns are numbered 0 to 6 from the left, rows 0 to 5 from the
 // bottom; players are "red" and "yellow".
 
-export const PLAYER1 = "red";
-export const PLAYER2 = "yellow";
+import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "./page/rules.js";
 
-export const COLUMNS = 7;
-export const ROWS = 6;
+export const isSettled = () => true;
 
 // Build an empty board inside an element:
 //
@@ -42,6 +40,10 @@ export function createBoard(board) {
     setTabStop(board, Number(target.dataset.column));
   });
   document.addEventListener("keydown", (event) => handleKey(board, event));
+  board.addEventListener("click", ({ target }) => {
+    const column = Number(target.dataset.column);
+    board.dispatchEvent(new CustomEvent("drop", { detail: { column } }));
+  });
 }
 
 // Put a checker of a player ("red" or "yellow") in a cell of the board.
@@ -68,7 +70,7 @@ export function playMove(board, player, column, row) {
 //   line       cells to highlight, one after the other, as [{ column, row }]
 //   playable   the columns in which a click is a move, as [column]
 //   player     whose checker to show above a playable column, or null
-export function renderBoard(board, { moves, line, playable, player }) {
+export function renderBoard(board, { moves, line, playable, hand, ghost }) {
   const last = moves.at(-1);
   const newCells = [];
   for (const columnElement of board.querySelectorAll(".column")) {
@@ -95,7 +97,9 @@ export function renderBoard(board, { moves, line, playable, player }) {
     board.querySelector(".falling")?.classList.remove("falling");
     cellElement.classList.toggle("falling", newCells.length === 1);
   }
-  board.dataset.player = player ?? "";
+  board.dataset.player = hand ?? "";
+  for (const e of board.querySelectorAll(".ghost")) e.classList.remove("ghost");
+  if (ghost) board.querySelectorAll(".column")[ghost.column].querySelectorAll(".cell")[ghost.row].classList.add("ghost");
 }
 
 // Return how long a checker falls into a row, in seconds, as in the style sheet.

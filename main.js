@@ -1,72 +1,94 @@
-// The page: it joins the board, the game and the connection. What it shows is a
-// function of the state alone, and is drawn again after each event.
+// The page: it joins the board, the game, the seat and the connection. Events come in,
+// clicks go out, and what one sees is a function of the state alone.
 
-import { PLAYER1, PLAYER2, createBoard, fallTime, renderBoard } from "./connect4.js";
+import { createBoard } from "./connect4.js";
 import { connect } from "./page/connection.js";
 import {
   INITIAL_STATE,
   canAskRematch,
   canLookBack,
-  canPlay,
-  canReturn,
-  describeSpectators,
-  describeWins,
   isCurrent,
-  isGone,
-  isMoveOfOther,
-  isOver,
-  isWaiting,
+  isFull,
+  isNotFound,
+  isShared,
   lookBack,
-  phase,
   playableColumns,
-  sentences,
+  sendMove,
   shownMoves,
-  title,
-  turn,
   update,
   updateConnection,
-  winningLine,
 } from "./page/game.js";
-import { renderQRCode } from "./page/qrcode.js";
-import { knock, pulse } from "./page/sound.js";
+import { offerCopying } from "./page/invitation.js";
+import { PLAYERS, opponent } from "./page/rules.js";
+import {
+  findWays,
+  forgetPlace,
+  forgetSeat,
+  readAddress,
+  rememberSeat,
+  showPlace,
+  storedSeats,
+  waysBack,
+} from "./page/seat.js";
+import { describe, render } from "./page/view.js";
+import { askAboutSeat, describeRefusal } from "./page/words.js";
 
-// How long the page says that it has copied a link, in milliseconds.
-const COPIED_TIME = 5000;
+// How often we look whether a seat is free that another tab has, in milliseconds.
+const RETRY_INTERVAL = 5000;
 
-// On a screen that is smaller, one shares a link, and doesn't show a picture of it.
-const PHONE = "(max-width: 40rem), (max-height: 30rem)";
+// How long we ask before somebody's seat is given away who has just left.
+const PATIENCE = 60_000;
 
-// Under which names the browser stores the seat, as each server has its own, and
-// whether the page is silent.
-const SEAT = `seat at ${window.location.pathname}`;
-const SOUND = "sound";
+let state = { ...INITIAL_STATE, address: window.location.host };
 
-let state = {
-  ...INITIAL_STATE,
-  invited: isInvited(),
-  // Behind a proxy there may be other servers. It gives each a path of its own.
-  elsewhere: window.location.pathname !== "/",
-};
-let guess = guessSeat();
-let isSilent = stored(SOUND) === "off";
+let sound = null;
 
-window.addEventListener("DOMContentLoaded", () => {
+// How to get to a match: the first of these, and if that leads to none, the next.
+let ways = findWays(readAddress(window.location), history.state, storedSeats());
+
+window.addEventListener("DOMContentLoaded", async () => {
   createBoard(document.querySelector(".board"));
-  render();
-  const connection = connect({
-    url: getWebSocketServer(),
-    subprotocol: "connect4.v2",
-    getInit,
-    handleEvent: (event) => handleEvent(event, connection),
-    handleState: (name) => handleConnection(name, connection),
-  });
-  sendMoves(connection.send);
-  sendRematch(connection.send);
-  offerLinks();
+  draw();
+  offerCodes();
+  offerInvitation();
   offerLookingBack();
   offerNewGame();
   offerSound();
+  await untilVisible();
+  const connection = ways.length > 0 ? begin() : leadNowhere();
+  offerMoves(connection);
+  offerActs(connection);
 });
+
+function begin() {
+  const connection = connect({
+    url: getWebSocketServer(),
+    subprotocol: "connect4.v2",
+    getInit: () => ways[0].event,
+    handleEvent: (event) => handleEvent(event, connection),
+    handleState: (name) => handleConnection(name, connection),
+  });
+  return connection;
+}
+
+// An address that isn't understood must not begin another game in silence.
+function leadNowhere() {
+  change({ ...state, problem: { message: "This address leads to no game." } });
+  return { send() {}, reopen() {} };
+}
+// Browsers load pages that nobody may ever look at. No match begins for them.
+function untilVisible() {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (document.visibilityState === "visible" && !document.prerendering) {
+        resolve();
+      }
+    };
+    document.addEventListener("visibilitychange", check);
+    document.addEventListener("prerenderingchange", check);
+    check();
+  });
+}
 
 // Return the address of the WebSocket server: the one from which the page came.
 function getWebSocketServer() {
@@ -75,213 +97,204 @@ function getWebSocketServer() {
   return url.href;
 }
 
-// Return the "init" event, according to who is connecting.
-function getInit() {
-  const params = readQuery();
-  const event = { type: "init" };
-  if (params.has("join")) {
-    // The second player joins or comes back.
-    event.join = params.get("join");
-  } else if (params.has("watch")) {
-    // A spectator watches.
-    event.watch = params.get("watch");
-  } else if (recallSeat() !== null) {
-    // A player comes back.
-    event.join = recallSeat();
-  } else {
-    // The first player starts a new game.
-  }
-  return event;
-}
-
-// Return what the address says after the question mark. It may be typed, in capitals,
-// or copied with the full stop behind it.
-function readQuery() {
-  const params = new URLSearchParams(window.location.search);
-  const pairs = [...params].map(([name, key]) => [
-    name.toLowerCase(),
-    key.replace(/[^\w-]/g, ""),
-  ]);
-  return new Map(pairs);
-}
-
-function isInvited() {
-  const params = readQuery();
-  return params.has("join") || params.has("watch");
-}
-
 function handleEvent(event, connection) {
-  if (event.type === "init") {
-    rememberSeat(event);
+  const before = state;
+  change(update(state, event));
+  if (before.past !== null && state.past === null) {
+    arrive(connection);
+  } else if (before.past === null && before.connection === "open") {
+    sound?.tell(event, state, before);
   }
-  if (isMoveOfOther(state, event)) {
-    tellLanding(event);
-  }
-  const newState = update(state, event);
-  if (guess !== null && isCurrent(newState)) {
-    guess = null;
-    if (isOver(newState) && newState.players.length === 1) {
-      // Nobody wants to begin with the end of an old game, alone.
-      forgetSeat(newState.keys.rejoin);
-      history.replaceState(null, "", window.location.pathname);
-      connection.reopen();
-      return;
-    }
-  }
-  change(newState);
-  if (isCurrent(state) && state.player !== null) {
-    store(SEAT, state.keys.rejoin);
+  keepSeat();
+}
+
+// A connection has told all that there is to know of a match.
+function arrive({ send }) {
+  const { player, keys, sent } = state;
+  ways = player === null ? [watchBy(keys.watch)] : waysBack({ ...keys, key: keys.rejoin });
+  showPlace({ ...keys, player });
+  if (sent !== null) {
+    // The connection was lost before the server has told our move.
+    send({ type: "play", column: sent.column });
   }
 }
 
 function handleConnection(name, connection) {
-  if (name === "closed" && guess !== null) {
-    // Somebody sits there, perhaps in another tab, or that game is gone.
-    guess = null;
-    connection.reopen();
-    return;
+  const newState = updateConnection(state, name);
+  if (name === "closed") {
+    const [{ event, isOurs = false }, ...others] = ways;
+    const isTaken = newState.problem.watch !== undefined;
+    if (isNotFound(newState)) {
+      forgetSeat(event.join);
+    }
+    if (others.length > 0 && (isNotFound(newState) || (isTaken && !isOurs))) {
+      ways = others;
+      connection.reopen();
+      return;
+    }
+    newState.isOurs = isOurs;
+    if (isTaken) {
+      setTimeout(() => retry(connection), RETRY_INTERVAL);
+    } else {
+      forgetPlace();
+    }
   }
-  change(updateConnection(state, name));
-  if (isGone(state)) {
-    forgetSeat(getInit().join);
+  change(newState);
+}
+
+// Look whether a seat that was taken is free now.
+function retry({ reopen }) {
+  if (state.problem?.watch !== undefined) {
+    reopen();
+  }
+}
+
+function watchBy(key) {
+  return { event: { type: "init", watch: key } };
+}
+
+let kept = "";
+
+// Store the seat, once more when somebody else has come.
+function keepSeat() {
+  const { player, keys } = state;
+  if (isCurrent(state) && state.past === null && player !== null && keys.code !== null) {
+    const seat = { code: keys.code, key: keys.rejoin, isShared: isShared(state) };
+    if (kept !== JSON.stringify(seat)) {
+      kept = JSON.stringify(seat);
+      rememberSeat(seat);
+    }
   }
 }
 
 function change(newState) {
   state = newState;
-  render();
+  draw();
 }
 
-// The key that takes a seat again. The second player's is in the address. The
-// first player's isn't, because people copy it, but in the entry of the tab's
-// history: a reload finds it there, and so does "Back" after "New game".
-
-function rememberSeat({ player, rejoin }) {
-  if (player === PLAYER1) {
-    // Without "?new", which would start yet another game at the next reload.
-    history.replaceState({ rejoin }, "", window.location.pathname);
-  } else {
-    const query = new URLSearchParams({ join: rejoin });
-    history.replaceState(null, "", `?${query}`);
-  }
+function draw() {
+  render(describe(state));
 }
 
-function recallSeat() {
-  return history.state?.rejoin ?? guess;
-}
-
-function forgetSeat(key) {
-  history.replaceState(null, "");
-  if (stored(SEAT) === key) {
-    store(SEAT, null);
-  }
-}
-
-// The browser stores the last seat as well, for whoever has closed the tab and opens
-// the address again. It's a guess: the server knows whether somebody sits there, and
-// whether that game is over.
-
-function guessSeat() {
-  const isPlain = window.location.search === "" && !history.state?.rejoin;
-  return isPlain ? stored(SEAT) : null;
-}
-
-// Return what the browser has stored under a name, or null.
-function stored(name) {
-  try {
-    return window.localStorage.getItem(name);
-  } catch {
-    return null; // The player forbids it.
-  }
-}
-
-// Store a text, or nothing if it's null.
-function store(name, text) {
-  try {
-    if (text === null) {
-      window.localStorage.removeItem(name);
-    } else {
-      window.localStorage.setItem(name, text);
-    }
-  } catch {
-    // The player forbids it. A reload is remembered anyway.
-  }
-}
-
-// Send a move when a playable column is clicked, be it by pointer or by key.
-function sendMoves(send) {
+// Send a move when a column is chosen, or say why it can't be.
+function offerMoves({ send }) {
   const board = document.querySelector(".board");
-  board.addEventListener("click", ({ target }) => {
-    const column = Number(target.dataset.column);
+  board.addEventListener("settle", draw);
+  board.addEventListener("drop", ({ detail: { column } }) => {
     if (playableColumns(state).includes(column)) {
       send({ type: "play", column });
-      // Nothing is shown before the server says so; but one click is one move.
-      change({ ...state, isPending: true });
+      change(sendMove(state, column));
+    } else {
+      const hint = describeRefusal(state, isFull(state, column), column);
+      change({ ...state, hint });
     }
   });
 }
 
-function sendRematch(send) {
-  document.querySelector(".rematch").addEventListener("click", () => {
-    if (canAskRematch(state) && isCurrent(state)) {
-      send({ type: "rematch" });
-      change({ ...state, isPending: true });
-    }
-  });
-}
-
-// Make the links, and the buttons beside them, copy and share the address.
-function offerLinks() {
-  for (const element of document.querySelectorAll(".link")) {
-    const link = element.querySelector("a");
-    const copy = element.querySelector(".copy");
-    const share = element.querySelector(".share");
-    copy.addEventListener("click", () => copyLink(link, copy));
-    link.addEventListener("click", (event) => {
-      // To follow it would be to leave the seat. It may be opened in a new tab.
-      const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
-      if (isPlain) {
-        event.preventDefault();
-        copyLink(link, copy);
+// Do what the buttons say.
+function offerActs(connection) {
+  const acts = {
+    new: () => window.location.assign("./?new"),
+    invite: () => change({ ...state, isInviting: true }),
+    present: () => change(lookBack(state, Infinity)),
+    room: () => openOtherSeat(connection),
+    sit: () => go(connection, { event: { type: "init", join: state.keys.code } }),
+    watch: () => go(connection, watchBy(state.problem.watch)),
+    rematch: () => {
+      if (canAskRematch(state)) {
+        connection.send({ type: "rematch" });
+        change({ ...state, isAsking: true });
       }
-    });
-    // The browser's own sheet; it exists only on https and localhost.
-    share.hidden = navigator.share === undefined;
-    share.addEventListener("click", () => {
-      // Rejected when the player closes the sheet, which is fine.
-      const sheet = { title: "Connect Four", url: link.href };
-      navigator.share(sheet).catch(() => {});
-    });
+    },
+  };
+  const act = document.querySelector(".act");
+  act.addEventListener("click", () => acts[act.dataset.name]());
+  for (const button of document.querySelectorAll(".quiet .room, .lobby .watch")) {
+    button.addEventListener("click", () => openOwnSeat(connection));
   }
-}
-
-// Copy the address of a link, and say for a while whether that worked.
-async function copyLink(link, copy) {
-  const isCopied = await copyText(link);
-  const note = isCopied
-    ? "The link is copied."
-    : "The link is selected. Copy it with your keyboard or menu.";
-  change({ ...state, note });
-  copy.textContent = isCopied ? "Copied" : "Copy";
-  setTimeout(() => {
-    copy.textContent = "Copy";
-    if (state.note === note) {
-      change({ ...state, note: "" });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") {
+      retry(connection);
     }
-  }, COPIED_TIME);
+  });
 }
 
-// Copy the address of a link, and return whether that worked.
-async function copyText(link) {
-  try {
-    await navigator.clipboard.writeText(link.href);
-    return true;
-  } catch {
-    // On plain http there is no clipboard, and anywhere it may be forbidden.
-    // Then there is the old way: copy what is selected.
-    window.getSelection().selectAllChildren(link);
-    return document.execCommand("copy");
+function go({ reopen }, way) {
+  ways = [way];
+  reopen();
+}
+
+// Make room for somebody else, and watch.
+function openOwnSeat({ send }) {
+  const { player, keys } = state;
+  if (isCurrent(state) && player !== null) {
+    forgetSeat(keys.rejoin);
+    kept = "";
+    send({ type: "open", player });
+    change({ ...state, isInviting: state.moves.length === 0 });
   }
+}
+
+// Let somebody else have the seat of who is away; of both, if we only watch.
+function openOtherSeat({ send }) {
+  const { player, left } = state;
+  const seats = player === null ? PLAYERS : [opponent(player)];
+  const open = () => seats.forEach((seat) => send({ type: "open", player: seat }));
+  const justLeft = seats.find((seat) => Date.now() - left[seat] < PATIENCE);
+  if (justLeft === undefined) {
+    open();
+    return;
+  }
+  const dialog = document.querySelector(".ask");
+  dialog.querySelector("p").textContent = askAboutSeat(justLeft);
+  dialog.querySelector(".yes").onclick = () => {
+    dialog.close();
+    open();
+  };
+  dialog.querySelector(".no").onclick = () => dialog.close();
+  dialog.showModal();
+}
+
+function offerInvitation() {
+  const set = (changes) => change({ ...state, ...changes });
+  offerCopying((note) => set({ note }));
+  for (const button of document.querySelectorAll(".quiet .invite, .invitation .invite")) {
+    button.addEventListener("click", () => set({ isInviting: true }));
+  }
+  const card = document.querySelector(".invitation");
+  card.querySelector(".turn").addEventListener("click", () => {
+    set({ side: state.side === "join" ? "watch" : "join" });
+  });
+  const close = () => set({ isInviting: false, side: "join" });
+  card.querySelector(".close").addEventListener("click", close);
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && state.isInviting) {
+      close();
+    }
+  });
+}
+
+// Go to the match whose code somebody types, or pastes with all that is around it.
+function offerCodes() {
+  const form = document.querySelector(".typed");
+  const input = form.querySelector("input");
+  const follow = () => {
+    const search = `?${input.value.trim().split("/").at(-1)}`;
+    const { name, key } = readAddress({ pathname: "", search, hash: "" });
+    if (key !== undefined) {
+      window.location.assign(name === "join" ? `./${key}` : `./?watch=${key}`);
+    }
+    return key !== undefined;
+  };
+  input.addEventListener("input", follow);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!follow()) {
+      change({ ...state, hint: "A code has six letters and digits." });
+      input.focus();
+    }
+  });
+  window.addEventListener("hashchange", () => window.location.reload());
 }
 
 // Show an earlier move, by buttons, slider or arrows.
@@ -297,11 +310,10 @@ function offerLookingBack() {
   slider.addEventListener("input", () => show(slider.valueAsNumber));
   review.querySelector(".previous").addEventListener("click", () => step(-1));
   review.querySelector(".following").addEventListener("click", () => step(1));
-  review.querySelector(".present").addEventListener("click", () => show(Infinity));
   document.addEventListener("keydown", (event) => {
     const { key, target, altKey, ctrlKey, metaKey } = event;
-    // In the board and on the slider the arrows have their own meaning.
-    const isElsewhere = !target.closest(".board, .move");
+    // In the board and in fields the arrows have their own meaning.
+    const isElsewhere = !target.closest(".board, input");
     const isOurs = isElsewhere && !altKey && !ctrlKey && !metaKey;
     if (isOurs && (key === "ArrowLeft" || key === "ArrowRight")) {
       step(key === "ArrowLeft" ? -1 : 1);
@@ -319,183 +331,12 @@ function offerNewGame() {
   });
 }
 
-function offerSound() {
-  const sound = document.querySelector(".sound");
-  sound.hidden = false;
-  sound.addEventListener("click", () => {
-    isSilent = !isSilent;
-    store(SOUND, isSilent ? "off" : null);
-    render();
-  });
-}
-
-// Let a move of somebody else be heard, or felt, when its checker lands.
-function tellLanding({ row }) {
-  if (isSilent) {
-    pulse();
-  } else {
-    const isStill = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    knock(isStill ? 0 : fallTime(row));
+// The game goes on in silence if the module doesn't come.
+async function offerSound() {
+  try {
+    sound = await import("./page/sound.js");
+    sound.offerSound(document.querySelector(".board"), () => state);
+  } catch (error) {
+    console.info(`There is no sound: ${error.message}`);
   }
-}
-
-// Return the address of the page for somebody who opens it with a key, also on
-// another machine, where "localhost" would be that machine.
-function linkTo(name, key) {
-  const url = new URL(window.location.pathname, window.location.href);
-  const isHere = /^(localhost|127\..*|\[::1\])$/.test(url.hostname);
-  const host = state.keys?.host;
-  if (isHere && host) {
-    url.hostname = host.includes(":") ? `[${host}]` : host;
-  }
-  url.searchParams.set(name, key);
-  return url.href;
-}
-
-// Show the state, whatever the page showed before.
-function render() {
-  document.title = title(state);
-  document.body.dataset.state = phase(state);
-  document.body.dataset.winner = state.winner ?? "";
-  renderStatus();
-  renderPlayers();
-  const isPresent = state.shown === null;
-  renderBoard(document.querySelector(".board"), {
-    moves: shownMoves(state),
-    line: isPresent && state.winner !== null ? winningLine(state) : [],
-    playable: playableColumns(state),
-    player: canPlay(state) ? state.player : null,
-  });
-  renderInvitation();
-  renderReview();
-  renderWatching();
-  renderActions();
-}
-
-function renderStatus() {
-  for (const [name, text] of Object.entries(sentences(state))) {
-    const element = document.querySelector(`.status .${name}`);
-    // Setting the same text would make screen readers say it again.
-    if (element.textContent !== text) {
-      element.textContent = text;
-    }
-  }
-}
-
-function renderPlayers() {
-  for (const element of document.querySelectorAll(".player")) {
-    const player = element.classList.contains(PLAYER1) ? PLAYER1 : PLAYER2;
-    const isAway = isCurrent(state) && !state.players.includes(player);
-    const isTurn = isCurrent(state) && !isOver(state) && turn(state) === player;
-    element.classList.toggle("you", player === state.player);
-    element.classList.toggle("away", isAway);
-    element.classList.toggle("turn", isTurn);
-    element.classList.toggle("winner", player === state.winner);
-    element.querySelector(".wins").textContent = describeWins(state, player);
-  }
-  document.querySelector(".spectators").textContent = describeSpectators(state);
-}
-
-// While the first player waits, the invitation has the board's place.
-function renderInvitation() {
-  const invitation = document.querySelector(".invitation");
-  const { keys, players } = state;
-  const isOffered = isPlaying() && !players.includes(PLAYER2);
-  const isFirst = isOffered && isWaiting(state);
-  const stage = isFirst ? "invitation" : "board";
-  if (document.body.dataset.stage !== stage) {
-    document.body.dataset.stage = stage;
-    const isPhone = window.matchMedia(PHONE).matches;
-    invitation.querySelector(".picture").open = isFirst && !isPhone;
-  }
-  setHidden(invitation, !isOffered);
-  if (isOffered) {
-    const [heading, text] = isFirst
-      ? [
-          "Invite a friend",
-          "Whoever opens this address plays against you. Scan it, type it, or send it.",
-        ]
-      : [
-          "The way back for yellow",
-          "Yellow can come back with this link, on any device.",
-        ];
-    invitation.querySelector("h2").textContent = heading;
-    invitation.querySelector("p").textContent = text;
-    renderLink(invitation, linkTo("join", keys.code));
-  }
-}
-
-function renderWatching() {
-  const watching = document.querySelector(".watching");
-  setHidden(watching, !isPlaying());
-  if (isPlaying()) {
-    renderLink(watching, linkTo("watch", state.keys.watch));
-  }
-}
-
-// Setting the same text again would undo a selection, by which one copies it.
-function renderLink(element, href) {
-  const link = element.querySelector("a");
-  if (link.href !== href) {
-    const { protocol, host, pathname, searchParams } = new URL(href);
-    const [[query, key]] = searchParams;
-    const parts = {
-      scheme: `${protocol}//`,
-      address: `${host}${pathname}?${query}=`,
-      key,
-    };
-    const spans = Object.entries(parts).map(([name, text]) => {
-      const span = document.createElement("span");
-      span.className = name;
-      span.textContent = text;
-      return span;
-    });
-    link.href = href;
-    link.replaceChildren(...spans);
-    renderQRCode(element.querySelector(".qrcode"), href);
-  }
-}
-
-function renderReview() {
-  const review = document.querySelector(".review");
-  const slider = review.querySelector(".move");
-  const length = state.moves.length;
-  const shown = shownMoves(state).length;
-  const text = `Move ${shown} of ${length}`;
-  slider.max = length;
-  slider.value = shown;
-  slider.setAttribute("aria-valuetext", text);
-  review.querySelector(".shown").textContent = text;
-  review.querySelector(".present").disabled = state.shown === null;
-  setHidden(review.querySelector(".present"), isOver(state));
-  setHidden(review, !canLookBack(state));
-}
-
-function renderActions() {
-  setHidden(document.querySelector(".rematch"), !canAskRematch(state));
-  const spectate = document.querySelector(".spectate");
-  const watch = state.problem?.watch;
-  setHidden(spectate, watch === undefined);
-  if (watch !== undefined) {
-    spectate.href = linkTo("watch", watch);
-  }
-  document.querySelector(".sound").setAttribute("aria-pressed", !isSilent);
-  // Without a server there is nothing to start a game with.
-  const newGame = document.querySelector(".new");
-  const { connection, elsewhere } = state;
-  newGame.setAttribute("aria-disabled", connection === "reconnecting" && !elsewhere);
-  setHidden(newGame, connection === "stopped" && !elsewhere);
-}
-
-// Return whether we sit at a game, though perhaps the connection is lost.
-function isPlaying() {
-  return state.keys !== null && canReturn(state);
-}
-
-// Hide or show an element. A focus inside goes to the board and isn't lost.
-function setHidden(element, hidden) {
-  if (hidden && element.contains(document.activeElement)) {
-    document.querySelector(".board [tabindex='0']").focus();
-  }
-  element.hidden = hidden;
 }

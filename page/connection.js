@@ -13,12 +13,14 @@ const MAX_OPEN_TIMEOUT = 32000;
 
 const STALE_TIME = 1000;
 
-// The server closes with these codes (RFC 6455, section 7.4.1) when it has said
-// in an event why there is no game here, when it stops, and when a key is so long
-// that there can't be a game.
+// The server closes with these codes (RFC 6455, section 7.4.1) when it has said in an
+// event why there is no game here, when it stops, when it doesn't understand us, and
+// when a key is so long that there can't be a game.
 const NORMAL_CLOSURE = 1000;
 const GOING_AWAY = 1001;
+const POLICY_VIOLATION = 1008;
 const MESSAGE_TOO_BIG = 1009;
+const FINAL = [NORMAL_CLOSURE, POLICY_VIOLATION, MESSAGE_TOO_BIG];
 
 // Connect to a WebSocket server, again and again until it closes for good.
 //
@@ -88,7 +90,7 @@ export function connect({ url, subprotocol, getInit, handleEvent, handleState })
     websocket = null;
     clearTimeout(deadlineTimer);
     clearTimeout(pingTimer);
-    if (code === NORMAL_CLOSURE || code === MESSAGE_TOO_BIG) {
+    if (FINAL.includes(code)) {
       setState("closed");
       return;
     }

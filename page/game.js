@@ -1,21 +1,17 @@
-// What the page knows of a game, and how it is told in words. Events go in,
-// facts and sentences come out: no network here, and no elements of the page.
+// What the page knows of a match, and the facts that follow from it. Events go in, facts
+// come out: no network here, no words, and no elements of the page.
 
-import { COLUMNS, PLAYER1, PLAYER2, ROWS } from "../connect4.js";
+import { COLUMNS, PLAYER1, PLAYERS, ROWS, opponent } from "./rules.js";
 
-// The server says by this sentence that a game is gone for good (see app.py).
+// The server says by this sentence that a key leads nowhere (see app.py).
 const GAME_NOT_FOUND = "Game not found.";
-
-// And by this one that it's about to stop.
-const NO_GAME_ANY_MORE = "This server begins no game any more.";
-
-const NUMBERS = "none one two three four five six seven eight nine ten".split(" ");
 
 // The state of a page that has not heard from the server yet.
 export const INITIAL_STATE = {
-  connection: "connecting", // see connection.js; "open" when all below is known
+  connection: "connecting", // "open" when all below is known, "unreachable" if nothing
+  //   ever was, or "reconnecting", "stopped" or "closed" (see connection.js)
   player: null, // who plays here: "red", "yellow", or null for a spectator
-  keys: null, // { join, watch, rejoin, invite, host } from the server, for a player
+  keys: null, // { rejoin, watch, code, host } from the server
   first: PLAYER1, // who moves first
   wins: { red: 0, yellow: 0 }, // how many games each has won before this one
   moves: [], // [{ player, column, row }] in the order of play
@@ -24,57 +20,70 @@ export const INITIAL_STATE = {
   drawn: false,
   rematch: [], // the players who asked for one
   players: [], // those who are here
-  everHere: [], // those who have been here at any time
+  open: [], // the seats that are free for whoever has the code
+  here: [], // those who have been here at any time
+  left: {}, // when a player has left while we looked, in milliseconds since 1970
   spectators: 0,
-  isPending: false, // whether the server has yet to answer a move or a request
-  news: "", // what happened last, in a sentence
+  partner: null, // the code of who else waits on this network
+  sent: null, // { column, number }: our move that the server hasn't told yet
+  isAsking: false, // whether it hasn't answered our request for a rematch yet
+  event: null, // the last event that is news: a move, who came, and the like
   note: "", // what went wrong, or right, apart from the game
+  hint: "", // the same, where one can see it anyway
   error: null, // { message, watch }: the last error on this connection
   problem: null, // { message, watch }: why there is no game here
+  isOurs: false, // whether the seat that is taken is ours, in another tab
+  isInviting: false, // whether the invitation is opened in play
+  side: "join", // which link the invitation shows: "join" or "watch"
   past: null, // the state as far as a new connection has told it
-  invited: false, // whether the address has a key, which may be mistyped or used up
-  elsewhere: false, // whether other servers begin games when this one doesn't
 };
 
-// Return the state after an event from the server.
-export function update(state, event) {
-  if (state.past === null) {
-    return apply(state, event);
+// Return the state after an event from the server, at a time in milliseconds.
+export function update(state, event, now = Date.now()) {
+  if (event.type === "init") {
+    // All that has happened follows, and "presence" is the end of it. Until then the
+    // page shows what it has shown before.
+    const past = { ...state, connection: "connecting", error: null, problem: null };
+    return { ...state, past: apply(past, event, now) };
   }
-  // A new connection begins with all that has happened, and "presence" is the end
-  // of it. Until then the page shows what it has shown before.
-  const past = apply(state.past, event);
-  const isComplete = event.type === "presence";
-  return isComplete
-    ? { ...past, connection: "open" }
+  if (state.past === null) {
+    return apply(state, event, now);
+  }
+  const past = apply(state.past, event, now);
+  return event.type === "presence"
+    ? comeBack(state, past)
     : { ...state, error: past.error, past };
 }
 
 // Return the state after a change of the connection's state.
 export function updateConnection(state, connection) {
-  const cleared = { ...state, isPending: false, note: "", problem: null, past: null };
+  const cleared = { ...state, isAsking: false, note: "", hint: "", past: null };
   switch (connection) {
     case "open":
-      return { ...cleared, error: null, past: { ...cleared, error: null } };
+      return { ...state, error: null };
     case "closed":
-      // An error has told why. When the server closes otherwise, a new
-      // connection may do better.
+      // An error has told why. When the server closes otherwise, a new connection may
+      // do better.
       return { ...cleared, connection, problem: state.error ?? { message: "" } };
+    case "reconnecting":
+      return { ...cleared, connection: state.keys ? connection : "unreachable" };
     default:
-      return { ...cleared, connection };
+      return { ...cleared, connection, problem: null };
   }
 }
 
-function apply(state, event) {
+function apply(state, event, now) {
   const isNews = state.connection === "open";
+  const news = isNews ? { event, note: "", hint: "" } : {};
   switch (event.type) {
     case "init": {
-      const { player, watch, rejoin, code, host } = event;
-      return { ...state, player, keys: { watch, rejoin, code, host } };
+      const { player, rejoin, watch, code, host } = event;
+      return { ...state, player, keys: { rejoin, watch, code, host }, partner: null };
     }
     case "start":
       return {
         ...state,
+        ...news,
         first: event.player,
         wins: event.wins,
         moves: [],
@@ -82,53 +91,104 @@ function apply(state, event) {
         winner: null,
         drawn: false,
         rematch: [],
-        isPending: false,
-        news: isNews ? "A new game begins." : "",
-        note: "",
+        isAsking: false,
       };
     case "play": {
       const { player, column, row } = event;
       const moves = [...state.moves, { player, column, row }];
-      // The "win" or "draw" that follows changes nothing: before it comes, too,
-      // nobody must be told that it's their turn.
-      const isWon = winningLine({ moves }).length > 0;
-      return {
-        ...state,
-        moves,
-        winner: isWon ? player : null,
-        drawn: !isWon && moves.length === COLUMNS * ROWS,
-        isPending: false,
-        news: `${subject(state, player)} played column ${column + 1}.`,
-        note: "",
-      };
+      return { ...state, ...news, moves, sent: isNews ? null : state.sent };
     }
+    case "win":
+      return { ...state, ...news, winner: event.player };
+    case "draw":
+      return { ...state, ...news, drawn: true };
     case "rematch": {
       const rematch = [...state.rematch, event.player];
-      const isPending = state.isPending && event.player !== state.player;
-      return { ...state, rematch, isPending };
+      const isAsking = state.isAsking && event.player !== state.player;
+      return { ...state, ...news, rematch, isAsking };
     }
     case "presence": {
-      const { players, spectators } = event;
-      const newcomer = players.find((player) => !state.players.includes(player));
-      const hasLeft = state.players.some((player) => !players.includes(player));
-      let { news } = state;
-      if (isNews && newcomer) {
-        const came = wasHere(state, newcomer) ? "is back" : "has joined";
-        news = `${capitalize(newcomer)} ${came}.`;
-      } else if (isNews && hasLeft) {
-        news = ""; // It's no news any more that they came.
-      }
-      const everHere = [...new Set([...state.everHere, ...players])];
-      return { ...state, players, spectators, everHere, news };
+      const { players, open, spectators } = event;
+      const came = players.filter((player) => !state.players.includes(player));
+      const gone = state.players.filter((player) => !players.includes(player));
+      const left = { ...state.left };
+      came.forEach((player) => delete left[player]);
+      gone.forEach((player) => (left[player] = isNews ? now : -Infinity));
+      return {
+        ...state,
+        ...(isNews && describeComing(state, came, gone)),
+        players,
+        open,
+        spectators,
+        left,
+        here: [...new Set([...state.here, ...players])],
+        // Who opens a seat forgets what was asked for there.
+        rematch: state.rematch.filter((player) => !open.includes(player)),
+      };
     }
+    case "waiting":
+      return { ...state, partner: event.code };
     case "error": {
       const { message, watch } = event;
-      const error = { message, watch };
-      return { ...state, isPending: false, note: message, error };
+      const sent = isNews ? null : state.sent;
+      return { ...state, sent, isAsking: false, note: message, error: { message, watch } };
     }
     default:
       return state;
   }
+}
+
+// Return what is new when players have come or gone: an event of our own.
+function describeComing(state, came, gone) {
+  if (came.length > 0) {
+    const [player] = came;
+    // Who takes a seat that was free may be somebody else.
+    const isBack = !state.open.includes(player) && wasHere(state, player);
+    return { event: { type: "come", player, isBack } };
+  }
+  return gone.length > 0 ? { event: { type: "gone", player: gone[0] } } : {};
+}
+
+// Return the state when a new connection has told all, given the one before.
+function comeBack(before, past) {
+  const state = { ...past, connection: "open", past: null, note: "", hint: "" };
+  const isSame = before.keys?.watch === state.keys.watch;
+  const isOurs = isSame && before.player === state.player;
+  // Who looks back goes on with that, unless another game has begun.
+  const isContinued =
+    isSame && before.moves.every((move, number) => isEqual(move, state.moves[number]));
+  state.shown = isContinued ? before.shown : null;
+  state.event = isOurs ? null : { type: "init", player: state.player };
+  state.here = isSame ? state.here : state.players;
+  if (state.sent !== null && !(isOurs && canSend(state))) {
+    // It has arrived, or it's too late for it.
+    const hasArrived = isEqual(state.moves[state.sent.number], ghost(before));
+    state.note = hasArrived ? "" : "Your move came too late.";
+    state.sent = null;
+  }
+  return state;
+}
+
+function isEqual(move, other) {
+  return ["player", "column", "row"].every((name) => move?.[name] === other?.[name]);
+}
+
+// Return whether a move that is on its way is one that can still be made.
+function canSend({ sent, moves, player, first, winner }) {
+  const { column, number } = sent;
+  const isNext = moves.length === number && winner === null;
+  return isNext && mover(moves, first) === player && height(moves, column) < ROWS;
+}
+
+// Return the state when we have chosen a column.
+export function sendMove(state, column) {
+  const sent = { column, number: state.moves.length };
+  return { ...state, sent, note: "", hint: "", shown: null };
+}
+
+// Return the cell where a move will be that the server hasn't told yet, or null.
+export function ghost({ sent, player, moves }) {
+  return sent && { player, column: sent.column, row: height(moves, sent.column) };
 }
 
 // Return the state after somebody has chosen to see only so many moves.
@@ -151,33 +211,27 @@ export function shownMoves(state) {
   return state.moves.slice(0, state.shown ?? state.moves.length);
 }
 
-// Return whether an event is a move that we haven't made ourselves, just now.
-export function isMoveOfOther(state, event) {
-  const isNews = state.connection === "open" && state.past === null;
-  return isNews && event.type === "play" && event.player !== state.player;
-}
-
 // Return how many games each player has won, with this one.
 export function score({ wins, winner }) {
   return winner === null ? wins : { ...wins, [winner]: wins[winner] + 1 };
 }
 
-// Return how many games a player has won, in words, once anybody has won one.
-export function describeWins(state, player) {
-  const wins = score(state);
-  if (!Object.values(wins).some(Boolean)) {
-    return "";
-  }
-  return wins[player] === 1 ? "1 win" : `${wins[player]} wins`;
-}
-
+// Return whether the game has ended, as the server has said.
 export function isOver(state) {
   return state.winner !== null || state.drawn;
 }
 
-// Return whose turn it is.
+// Return whose turn it is: nobody's when the last move has ended the game, even before
+// the server says so.
 export function turn(state) {
-  return state.moves.length % 2 === 0 ? state.first : opponent(state.first);
+  const { moves, first } = state;
+  const isFull = moves.length === COLUMNS * ROWS;
+  const isDecided = isOver(state) || isFull || winningLine(moves).length > 0;
+  return isDecided ? null : mover(moves, first);
+}
+
+function mover(moves, first) {
+  return moves.length % 2 === 0 ? first : opponent(first);
 }
 
 // Return whether the page shows a game as it is now.
@@ -186,48 +240,74 @@ export function isCurrent(state) {
 }
 
 // Return whether there is no such game any more, so that its key is of no use.
-export function isGone(state) {
-  return state.problem?.message === GAME_NOT_FOUND;
+export function isNotFound({ problem }) {
+  return problem?.message === GAME_NOT_FOUND;
 }
 
 // Return whether the server would accept a move of ours now.
 export function canPlay(state) {
-  return (
-    isCurrent(state) && !state.isPending && !isOver(state) && turn(state) === state.player
-  );
+  const { sent, player } = state;
+  return isCurrent(state) && sent === null && player !== null && turn(state) === player;
 }
 
 // Return the columns in which we can play now.
 export function playableColumns(state) {
-  const height = (column) =>
-    state.moves.filter((move) => move.column === column).length;
   const columns = Array.from({ length: COLUMNS }, (_, column) => column);
   return canPlay(state)
-    ? columns.filter((column) => height(column) < ROWS)
+    ? columns.filter((column) => height(state.moves, column) < ROWS)
     : [];
 }
 
-// Return whether we may ask for a rematch, now or when the connection is back.
+// Return how many checkers are in a column.
+function height(moves, column) {
+  return moves.filter((move) => move.column === column).length;
+}
+
+export function isFull(state, column) {
+  return height(state.moves, column) === ROWS;
+}
+
+// Return whether we may ask for a rematch now.
 export function canAskRematch(state) {
-  const { player, rematch, isPending } = state;
-  const isOurs = player !== null && !rematch.includes(player);
-  return isOver(state) && isOurs && !isPending && canReturn(state);
+  const { player, rematch, isAsking } = state;
+  const isOurs = player !== null && !rematch.includes(player) && !isAsking;
+  return isCurrent(state) && isOver(state) && isOurs;
 }
 
-// Return whether the page shows a game that isn't lost: if the connection is, it
-// will be back in a moment.
-export function canReturn(state) {
-  return state.problem === null && state.connection !== "stopped";
+// Return whether a player isn't here, but may come back to the seat.
+export function isAway({ players, open }, player) {
+  return !players.includes(player) && !open.includes(player);
 }
 
-// Return the cells of the four or more in line with the last move, from one end to
-// the other, or none.
-export function winningLine(state) {
-  const last = state.moves.at(-1);
+// Return whether a player has ever been here, as far as one can know.
+export function wasHere({ here, moves }, player) {
+  return here.includes(player) || moves.some((move) => move.player === player);
+}
+
+// Return whether somebody has been at this match apart from us, so that it's worth
+// coming back to.
+export function isShared(state) {
+  const { player, open } = state;
+  const other = player && opponent(player);
+  return player !== null && (!open.includes(other) || wasHere(state, other));
+}
+
+// Return whether we wait for somebody to play with, before the first game.
+export function isWaiting(state) {
+  const { player, open, winner, drawn } = state;
+  const other = player && opponent(player);
+  const isFree = player !== null && open.includes(other) && !wasHere(state, other);
+  return isFree && winner === null && !drawn;
+}
+
+// Return the cells of the four or more in line with the last move, from one end to the
+// other, or none.
+export function winningLine(moves) {
+  const last = moves.at(-1);
   const moveAt = (column, row) =>
-    state.moves.find((move) => move.column === column && move.row === row);
+    moves.find((move) => move.column === column && move.row === row);
   const cells = [];
-  for (const [right, up] of [[1, 0], [0, 1], [1, 1], [1, -1]]) {
+  for (const [right, up] of last ? [[1, 0], [0, 1], [1, 1], [1, -1]] : []) {
     const arms = [-1, 1].map((way) => {
       const arm = [];
       for (let i = way; ; i += way) {
@@ -247,199 +327,7 @@ export function winningLine(state) {
   return cells;
 }
 
-// Return what is going on, in groups of sentences, any of which may be "": who
-// you are, what happened, whose turn it is or how the game ended, the score then,
-// who is away or wants a rematch, and what else there is to say. A screen reader
-// says those that change.
-export function sentences(state) {
-  const { player, connection, problem, elsewhere, note } = state;
-  const groups = { you: "", news: "", turn: "", score: "", more: "", note: "" };
-  // How a game has ended is worth knowing whatever happened since.
-  groups.turn = isOver(state) ? describeTurn(state) : "";
-  if (problem !== null) {
-    return { ...groups, news: describeProblem(state) };
-  }
-  if (connection === "stopped") {
-    const news = "The server has stopped, and this game is gone.";
-    const more = elsewhere ? "You can start a new one." : "Waiting for the server…";
-    return { ...groups, news, more };
-  }
-  if (connection === "reconnecting") {
-    const news = "The connection is lost. Reconnecting…";
-    const more = elsewhere ? "If it stays lost, you can start a new game." : "";
-    return { ...groups, news, more };
-  }
-  if (connection !== "open") {
-    return { ...groups, news: "Connecting…" };
-  }
-  return {
-    you: player === null ? "You are watching." : `You are ${player}.`,
-    news: state.news,
-    turn: isWaiting(state) ? "" : describeTurn(state),
-    score: isOver(state) ? describeScore(state) : "",
-    more: [describeAbsence(state), describeFirst(state), describeRematch(state)]
-      .filter(Boolean)
-      .join(" "),
-    note,
-  };
-}
-
-// Return in one word what there is to see, for the style sheet.
-export function phase(state) {
-  const { connection, problem, player, winner } = state;
-  if (problem !== null) {
-    return problem.watch === undefined ? "gone" : "taken";
-  }
-  if (connection !== "open") {
-    return connection;
-  }
-  if (isOver(state)) {
-    const outcome = winner === player ? "won" : "lost";
-    return state.drawn ? "drawn" : player === null ? "over" : outcome;
-  }
-  if (player === null) {
-    return "watching";
-  }
-  if (isWaiting(state)) {
-    return "waiting";
-  }
-  if (!state.players.includes(opponent(player))) {
-    return "away";
-  }
-  return turn(state) === player ? "ours" : "theirs";
-}
-
-// Return how many look on, in a sentence, or "".
-export function describeSpectators(state) {
-  const { player, spectators } = state;
-  const others = player === null ? spectators - 1 : spectators;
-  if (!isCurrent(state) || others === 0) {
-    return "";
-  }
-  if (player === null) {
-    return `You and ${others === 1 ? "1 other" : `${others} others`} are watching.`;
-  }
-  return others === 1 ? "1 person is watching." : `${others} people are watching.`;
-}
-
-// Return the title of the page, which one sees when it is in the background.
-export function title(state) {
-  const name = "Connect Four";
-  if (!isCurrent(state)) {
-    return name;
-  }
-  const isOurs = turn(state) === state.player && !isWaiting(state);
-  return isOurs || isOver(state)
-    ? `${describeTurn(state).replace(/[.!]$/, "")} – ${name}`
-    : name;
-}
-
-function describeProblem({ problem, everHere, invited, elsewhere }) {
-  const { message, watch } = problem;
-  if (watch !== undefined) {
-    return "Both seats are taken, perhaps by you in another tab. You can watch.";
-  }
-  if (message === NO_GAME_ANY_MORE) {
-    return elsewhere ? `${message} You can start one on another.` : message;
-  }
-  if (message === GAME_NOT_FOUND && invited && everHere.length === 0) {
-    const news = "There is no game at this address, or somebody else has joined it.";
-    return `${news} You can start a new one.`;
-  }
-  return message === GAME_NOT_FOUND || message === ""
-    ? "This game is gone. You can start a new one."
-    : `${message} You can start a new one.`;
-}
-
-function describeAbsence(state) {
-  const absent = [PLAYER1, PLAYER2].filter(
-    (player) => !state.players.includes(player),
-  );
-  return absent
-    .map((player) =>
-      wasHere(state, player)
-        ? `${capitalize(player)} has left and may come back.`
-        : `Waiting for ${player} to join.`,
-    )
-    .join(" ");
-}
-
-function describeTurn(state) {
-  if (state.drawn) {
-    return "It's a draw.";
-  }
-  if (state.winner !== null) {
-    const wins = state.winner === state.player ? "win!" : "wins!";
-    return `${subject(state, state.winner)} ${wins}`;
-  }
-  if (turn(state) === state.player) {
-    return "Your turn.";
-  }
-  // There is no point in saying that it's the turn of somebody who isn't here.
-  return state.players.includes(turn(state))
-    ? `${capitalize(turn(state))}'s turn.`
-    : "";
-}
-
-function describeRematch({ player, rematch }) {
-  // When both want one, it begins at once.
-  if (rematch.length !== 1) {
-    return "";
-  }
-  return rematch.includes(player)
-    ? "You asked for a rematch."
-    : `${capitalize(rematch[0])} wants a rematch.`;
-}
-
-// Say who moves first, before there is anybody to play against.
-function describeFirst(state) {
-  return isWaiting(state) && state.moves.length === 0 ? "You move first." : "";
-}
-
-// Return the score in words, the winner's first: "Two games to one." After a draw,
-// say who leads.
-function describeScore(state) {
-  const wins = score(state);
-  const leader = wins.red > wins.yellow ? PLAYER1 : PLAYER2;
-  const player = state.winner ?? leader;
-  const [ours, theirs] = [wins[player], wins[opponent(player)]];
-  if (ours === 0) {
-    return "";
-  }
-  const games = `${capitalize(spell(ours))} ${ours === 1 ? "game" : "games"}`;
-  if (ours === theirs) {
-    return `${games} each.`;
-  }
-  const whose = state.drawn ? ` for ${leader}` : "";
-  return `${games} to ${spell(theirs)}${whose}.`;
-}
-
-function spell(number) {
-  return NUMBERS[number] ?? String(number);
-}
-
-// Return whether we are the first player, and nobody has come yet.
-export function isWaiting(state) {
-  return state.player === PLAYER1 && !wasHere(state, PLAYER2);
-}
-
-// Return whether a player has ever been here.
-export function wasHere(state, player) {
-  // Red has started the game, and is told when there is nobody to be invited.
-  const isKnown = player === PLAYER1 || state.keys?.invite === null;
-  // To others, moves are the proof.
-  const moved = state.moves.some((move) => move.player === player);
-  return isKnown || moved || state.everHere.includes(player);
-}
-
-function opponent(player) {
-  return player === PLAYER1 ? PLAYER2 : PLAYER1;
-}
-
-function subject(state, player) {
-  return player === state.player ? "You" : capitalize(player);
-}
-
-function capitalize(word) {
-  return word[0].toUpperCase() + word.slice(1);
+// Return the players who aren't here, and whose seat isn't free.
+export function awayPlayers(state) {
+  return PLAYERS.filter((player) => isAway(state, player));
 }

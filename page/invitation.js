@@ -1,0 +1,125 @@
+// The invitation: the link to a match, its code, and a picture of it. It has two sides,
+// one to play and one to watch.
+
+import { FOLDER } from "./seat.js";
+
+// How long the page says that it has copied a link, in milliseconds.
+const COPIED_TIME = 5000;
+
+// The names by which a machine calls itself. On another they would be that one.
+const OWN_NAME =
+  /^(localhost\.?|.*\.localhost\.?|127\..*|0\.0\.0\.0|\[::1?\]|\[::ffff:(7f..:.*|0:0)\])$/;
+
+let copiedTimer;
+
+// Draw the invitation. From the state it takes:
+//
+//   isShown     whether there is one
+//   isInviting  whether it's opened in play
+//   side        which link it shows, "join" or "watch"
+//   keys        the code, and the host for links that work on other machines
+export function renderInvitation({ isShown, isInviting, side, keys }) {
+  const card = document.querySelector(".invitation");
+  card.hidden = !isShown;
+  if (!isShown) {
+    return;
+  }
+  const isJoin = side === "join";
+  card.dataset.side = side;
+  setText(card.querySelector("h2"), isJoin ? "Invite a friend" : "Let others watch");
+  setText(card.querySelector(".turn"), isJoin ? "Link to watch" : "Link to play");
+  card.querySelector(".close").hidden = !isInviting;
+  // It exists only on https and localhost.
+  card.querySelector(".share").hidden = navigator.share === undefined;
+  renderLink(card, linkTo(side, keys));
+}
+
+// Setting the same text again would undo a selection, by which one copies it.
+function renderLink(card, href) {
+  const link = card.querySelector("a");
+  if (link.getAttribute("href") === href) {
+    return;
+  }
+  const code = href.slice(-6);
+  link.href = href;
+  setText(card.querySelector(".address"), href.slice(href.indexOf("//") + 2, -6));
+  setText(card.querySelector(".code"), code);
+  renderPicture(card.querySelector(".qrcode"), href);
+}
+
+// The game goes on without a picture, if its module doesn't come or the link is too long.
+async function renderPicture(svg, href) {
+  svg.setAttribute("hidden", "");
+  try {
+    const { renderQRCode } = await import("./qrcode.js");
+    renderQRCode(svg, href);
+    svg.removeAttribute("hidden");
+    svg.setAttribute("aria-label", `QR code of ${href}`);
+  } catch (error) {
+    console.info(`There is no picture of ${href}: ${error.message}`);
+  }
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+// Return the link for somebody who opens it on any machine of this network.
+export function linkTo(side, { code, host }) {
+  const url = new URL(FOLDER, window.location.href);
+  if (OWN_NAME.test(url.hostname) && host) {
+    url.hostname = host.includes(":") ? `[${host}]` : host;
+  }
+  return `${url.href}${side === "join" ? "" : "?watch="}${code}`;
+}
+
+// Make the link, and the buttons below it, copy and share the address.
+//
+//   handleNote(text)  is told how copying went, in a sentence; "" after a while
+export function offerCopying(handleNote) {
+  const card = document.querySelector(".invitation");
+  const link = card.querySelector("a");
+  const copy = card.querySelector(".copy .label");
+  const copyLink = async () => {
+    const isCopied = await copyText(link);
+    handleNote(
+      isCopied
+        ? "The link is copied."
+        : "The link is selected. Copy it with your keyboard or menu.",
+    );
+    copy.textContent = isCopied ? "Copied" : "Copy";
+    clearTimeout(copiedTimer);
+    copiedTimer = setTimeout(() => {
+      copy.textContent = "Copy";
+      handleNote("");
+    }, COPIED_TIME);
+  };
+  card.querySelector(".copy").addEventListener("click", copyLink);
+  link.addEventListener("click", (event) => {
+    // To follow it would be to leave the seat. It may be opened in a new tab.
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
+    if (isPlain) {
+      event.preventDefault();
+      copyLink();
+    }
+  });
+  card.querySelector(".share").addEventListener("click", () => {
+    // Rejected when the player closes the sheet, which is fine.
+    navigator.share({ title: "Connect Four", url: link.href }).catch(() => {});
+  });
+}
+
+// Copy the address of a link, and return whether that worked.
+async function copyText(link) {
+  try {
+    await navigator.clipboard.writeText(link.href);
+    return true;
+  } catch {
+    // On plain http there is no clipboard, and anywhere it may be forbidden. Then there
+    // is the old way: copy what is selected.
+    window.getSelection().selectAllChildren(link);
+    return document.execCommand("copy");
+  }
+}

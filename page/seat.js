@@ -1,0 +1,137 @@
+// What the address and the browser know of seats, so that whoever opens anything ends
+// up where they wanted to be.
+//
+// A seat is { code, key, isShared }: the code of its match, the key that takes it again,
+// and whether somebody else has been at that match. The browser stores the last ten, the
+// newest first, and in the entry of the tab's history the one that it shows, where a
+// reload and "Back" find it. No key stands in the address, which people send to others.
+
+const MOST_SEATS = 10;
+
+const CODE = /^[^\w]*([a-z0-9]{6})[^a-z0-9]*$/i;
+const PAIR = /^[^\w]*(join|watch)[^\w]+([\w-]+)[^\w-]*$/i;
+
+// Each server has seats of its own, and so has each folder of a server behind a proxy.
+export const FOLDER = new URL("./", window.location.href).pathname;
+const SEATS = `seats at ${FOLDER}`;
+
+// Return what an address asks for: { name: "join" or "watch", key }, { name: "new" },
+// { name: "nothing" }, or { name: "unknown" }. It may be typed, in capitals, or copied
+// with the full stop behind it.
+export function readAddress({ pathname, search, hash }) {
+  const file = pathname.slice(pathname.lastIndexOf("/") + 1);
+  const parts = [file, ...search.slice(1).split("&"), hash.slice(1)].map(decode);
+  for (const part of parts) {
+    const pair = PAIR.exec(part);
+    const code = CODE.exec(pair === null ? part : pair[2]);
+    if (pair !== null || code !== null) {
+      const name = pair === null ? "join" : pair[1].toLowerCase();
+      return { name, key: code === null ? pair[2] : code[1].toLowerCase() };
+    }
+  }
+  if (parts.includes("new")) {
+    return { name: "new" };
+  }
+  return { name: parts.some(Boolean) ? "unknown" : "nothing" };
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // There is a percent sign in it that means nothing.
+  }
+}
+
+// Return the ways to try, one after the other until one leads to a match. A way is
+// { event, isOurs }: the first event, and whether we know to have that seat, so that
+// nobody but another tab can sit there.
+export function findWays(address, entry, seats) {
+  if (entry?.key) {
+    return waysBack(entry);
+  }
+  if (entry?.watch) {
+    return [{ event: { type: "init", watch: entry.watch } }];
+  }
+  const comeBack = ({ key }) => ({ event: { type: "init", join: key } });
+  const event = { type: "init" };
+  switch (address.name) {
+    case "unknown":
+      return [];
+    case "nothing": {
+      const shared = seats.filter(({ isShared }) => isShared);
+      const others = seats.filter(({ isShared }) => !isShared);
+      return [...[...shared, ...others].map(comeBack), { event }];
+    }
+    case "new":
+      return [{ event }];
+    default: {
+      const { name, key } = address;
+      const ours = seats.filter(({ code }) => name === "join" && code === key);
+      return [...ours.map(comeBack), { event: { type: "init", [name]: key } }];
+    }
+  }
+}
+
+// Return the ways to come back to a seat: by the key, and if that is unknown, because
+// somebody has opened the seat, by the code.
+export function waysBack({ code, key }) {
+  const ways = [{ event: { type: "init", join: key }, isOurs: true }];
+  return code === null ? ways : [...ways, { event: { type: "init", join: code } }];
+}
+
+// Return the seats that the browser has stored.
+export function storedSeats() {
+  try {
+    const seats = JSON.parse(window.localStorage.getItem(SEATS));
+    return Array.isArray(seats) ? seats.filter((seat) => seat?.code && seat.key) : [];
+  } catch {
+    return []; // The player forbids it, or has written something else.
+  }
+}
+
+function storeSeats(seats) {
+  try {
+    const text = JSON.stringify(seats.slice(0, MOST_SEATS));
+    window.localStorage.setItem(SEATS, text);
+  } catch {
+    // The player forbids it. A reload is remembered anyway.
+  }
+}
+
+// Store a seat; a new one before the others, one that is stored in its place.
+export function rememberSeat(seat) {
+  const seats = storedSeats();
+  const number = seats.findIndex(({ code }) => code === seat.code);
+  if (number === -1) {
+    seats.unshift(seat);
+  } else {
+    seats[number] = seat;
+  }
+  storeSeats(seats);
+}
+
+// Forget the seat that a key takes.
+export function forgetSeat(key) {
+  storeSeats(storedSeats().filter((seat) => seat.key !== key));
+}
+
+// Show in the address where we are, so that it can be sent to others, and keep in the
+// entry of the history how to come back.
+export function showPlace({ player, code, rejoin, watch }) {
+  const isPlaying = player !== null;
+  const entry = isPlaying ? { code, key: rejoin } : { watch };
+  const isLinkToWatch = readAddress(window.location).name === "watch";
+  if (code !== null) {
+    const path = isLinkToWatch && !isPlaying ? `?watch=${code}` : code;
+    history.replaceState(entry, "", FOLDER + path);
+  } else {
+    // A client of the base protocol has started it: there is nothing but keys.
+    history.replaceState(entry, "", isPlaying ? FOLDER : "");
+  }
+}
+
+// Forget how to come back, so that a reload does what the address says.
+export function forgetPlace() {
+  history.replaceState(null, "");
+}

@@ -1,0 +1,313 @@
+// The page as a picture of the state. describe() says in one object all that there is to
+// see, and render() draws it, whatever the page showed before.
+
+import { isSettled, renderBoard } from "../connect4.js";
+import {
+  awayPlayers,
+  canAskRematch,
+  canLookBack,
+  canPlay,
+  ghost,
+  isAway,
+  isCurrent,
+  isNotFound,
+  isOver,
+  isWaiting,
+  playableColumns,
+  score,
+  shownMoves,
+  turn,
+  winningLine,
+} from "./game.js";
+import { renderInvitation } from "./invitation.js";
+import { PLAYERS, opponent } from "./rules.js";
+import {
+  describePlate,
+  describeWatchers,
+  name,
+  result,
+  said,
+  sentence,
+  title,
+} from "./words.js";
+
+// Return what there is to see:
+//
+//   phase, player, winner, asked, card    in a word each, for the style sheet
+//   title, said, sentence                 texts
+//   plates                                of each player: { name, score, said, marks }
+//   watchers                              how many look on
+//   board                                 see renderBoard()
+//   act                                   the main button, or null: { name, label,
+//                                         symbol, look }
+//   review                                { shown, length }, or null
+//   lobby                                 { partner, isWaiting }, or null
+//   quiet                                 { invite, room, isDisabled }, or null
+//   invitation                            see renderInvitation()
+export function describe(state) {
+  const { player, winner, rematch } = state;
+  const other = player && opponent(player);
+  const act = describeAct(state);
+  const card = describeCard(state);
+  const isAsked = canAskRematch(state) && rematch.includes(other);
+  return {
+    phase: phase(state),
+    player: player ?? "",
+    winner: winner ?? "",
+    asked: isAsked ? other : "",
+    card,
+    title: title(state),
+    said: said(state),
+    sentence: sentence(state),
+    plates: Object.fromEntries(PLAYERS.map((each) => [each, describeEach(state, each)])),
+    watchers: isCurrent(state) ? state.spectators - (player === null ? 1 : 0) : 0,
+    board: describeBoard(state),
+    act,
+    review: canLookBack(state)
+      ? { shown: shownMoves(state).length, length: state.moves.length }
+      : null,
+    lobby: describeLobby(state),
+    quiet: describeQuiet(state, act),
+    invitation: { ...state, isShown: card !== "none" },
+  };
+}
+
+function phase(state) {
+  const { connection, problem, player, winner, drawn, open } = state;
+  if (problem !== null) {
+    return problem.watch === undefined ? "gone" : "taken";
+  }
+  if (connection !== "open") {
+    return connection;
+  }
+  if (isOver(state)) {
+    const outcome = winner === player ? "won" : "lost";
+    return drawn ? "drawn" : player === null ? "over" : outcome;
+  }
+  if (player === null) {
+    return "watching";
+  }
+  if (isWaiting(state)) {
+    return "waiting";
+  }
+  if (!state.players.includes(opponent(player))) {
+    return open.includes(opponent(player)) ? "free" : "away";
+  }
+  return turn(state) === player ? "turn" : "theirs";
+}
+
+function describeBoard(state) {
+  const { player, winner, drawn, shown, moves, event, sent } = state;
+  const isPresent = shown === null;
+  const isPlayed = isCurrent(state) && isPresent && !isWaiting(state) && sent === null;
+  const isEnded = isPresent && isOver(state);
+  return {
+    moves: shownMoves(state),
+    line: isEnded && !drawn ? winningLine(moves) : [],
+    playable: playableColumns(state),
+    hand: isPlayed ? turn(state) : null,
+    ghost: isPresent ? ghost(state) : null,
+    sign: isEnded ? { text: result(state), player: winner } : null,
+    celebrates: isEnded && event?.type === "win" && winner === player,
+  };
+}
+
+function describeEach(state, player) {
+  const isKnown = isCurrent(state);
+  const isTurn = isKnown && !isWaiting(state) && turn(state) === player;
+  return {
+    name: name(state, player),
+    score: score(state)[player],
+    said: describePlate(state, player),
+    marks: {
+      you: player === state.player,
+      turn: isTurn,
+      winner: player === state.winner,
+      away: isKnown && isAway(state, player),
+      nobody: isKnown && state.open.includes(player),
+    },
+  };
+}
+
+// What one most likely wants to do now.
+function describeAct(state) {
+  const { player, open, rematch, problem, shown, keys } = state;
+  if (problem !== null) {
+    return problem.watch === undefined
+      ? { name: "new", label: "New game", symbol: "new", look: "key" }
+      : state.isOurs
+        ? null
+        : { name: "watch", label: "Watch", symbol: "eye", look: "key" };
+  }
+  if (!isCurrent(state) || isWaiting(state)) {
+    return null;
+  }
+  const room = { name: "room", label: "Let somebody play", symbol: "room", look: "key" };
+  if (player === null) {
+    const free = PLAYERS.find((each) => open.includes(each));
+    if (free !== undefined && keys.code !== null) {
+      return { name: "sit", label: "Play", symbol: "arrow", look: free };
+    }
+    if (shown !== null && !isOver(state)) {
+      const label = "Back to the present";
+      return { name: "present", label, symbol: "later", look: "key" };
+    }
+    return awayPlayers(state).length === PLAYERS.length && keys.code !== null ? room : null;
+  }
+  const other = opponent(player);
+  if (open.includes(other)) {
+    return { name: "invite", label: "Invite", symbol: "invite", look: "key" };
+  }
+  if (isAway(state, other)) {
+    return keys.code === null ? null : room;
+  }
+  if (canAskRematch(state)) {
+    const look = rematch.includes(other) ? other : "key";
+    return { name: "rematch", label: "Play again", symbol: "again", look };
+  }
+  if (isOver(state)) {
+    const label = `Waiting for ${other}…`;
+    return { name: "rematch", label, symbol: "dots", look: "pressed" };
+  }
+  return null;
+}
+
+function describeCard(state) {
+  const { problem, keys } = state;
+  const isKnown = problem === null && keys !== null && keys.code !== null;
+  if (!isKnown || state.connection === "stopped") {
+    return "none";
+  }
+  if (isWaiting(state)) {
+    return "large";
+  }
+  return state.isInviting ? "open" : "small";
+}
+
+// Who else waits on this network, and where to type a code.
+function describeLobby(state) {
+  const isUsed = isCurrent(state) && isWaiting(state);
+  const isLost = state.problem !== null && state.problem.watch === undefined;
+  const partner = isUsed ? state.partner : null;
+  return isUsed || isLost ? { partner, isWaiting: isUsed } : null;
+}
+
+function describeQuiet(state, act) {
+  const { problem, connection, player, keys } = state;
+  if (problem !== null || keys === null || isWaiting(state)) {
+    return null;
+  }
+  const isOffered = isCurrent(state) && isOver(state) && player !== null;
+  return {
+    invite: keys.code !== null && isCurrent(state),
+    room: isOffered && keys.code !== null && act?.name !== "room",
+    isDisabled: connection !== "open",
+  };
+}
+
+// Draw what describe() returned. The end of a game is told when it has been seen on the
+// board, which says so by the event "settle".
+export function render(description) {
+  const { phase, player, winner, asked, card, board, title } = description;
+  const boardElement = find(".board");
+  document.title = title;
+  renderBoard(boardElement, board);
+  if (board.sign !== null && !isSettled(boardElement)) {
+    return;
+  }
+  find(".loading")?.remove();
+  Object.assign(document.body.dataset, { phase, player, winner, asked, card });
+  setText(find(".status"), description.said);
+  setText(find(".sentence"), description.sentence);
+  renderPlates(description);
+  renderAct(description);
+  renderReview(description);
+  renderLobby(description);
+  renderQuiet(description);
+  renderInvitation(description.invitation);
+}
+
+function find(selector) {
+  return document.querySelector(selector);
+}
+
+// Setting the same text would make screen readers say it again.
+const texts = new WeakMap();
+
+function setText(element, text) {
+  if (texts.get(element) !== text) {
+    texts.set(element, text);
+    element.textContent = text;
+  }
+}
+
+function renderPlates({ plates, watchers }) {
+  for (const [player, { name, score, said, marks }] of Object.entries(plates)) {
+    const plate = find(`.plate.${player}`);
+    setText(plate.querySelector(".name"), name);
+    setText(plate.querySelector(".score"), String(score));
+    setText(plate.querySelector(".said"), said);
+    for (const [mark, isSet] of Object.entries(marks)) {
+      plate.classList.toggle(mark, isSet);
+    }
+  }
+  find(".watchers").hidden = watchers === 0;
+  setText(find(".watchers .count"), String(watchers));
+  find(".watchers").title = describeWatchers(watchers);
+}
+
+function renderAct({ act, asked }) {
+  const button = find(".act");
+  setHidden(button, act === null);
+  if (act !== null) {
+    button.dataset.name = act.name;
+    button.dataset.look = act.look;
+    button.disabled = act.look === "pressed";
+    button.querySelector("use").setAttribute("href", `#${act.symbol}`);
+    button.querySelector(".checker").className = `checker ${asked}`;
+    setText(button.querySelector(".label"), act.label);
+  }
+}
+
+function renderReview({ review }) {
+  const section = find(".review");
+  setHidden(section, review === null);
+  if (review !== null) {
+    const { shown, length } = review;
+    const slider = section.querySelector(".move");
+    slider.max = length;
+    slider.value = shown;
+    slider.setAttribute("aria-valuetext", `Move ${shown} of ${length}`);
+  }
+}
+
+function renderLobby({ lobby }) {
+  const section = find(".lobby");
+  const partner = lobby?.partner ?? null;
+  setHidden(section, lobby === null);
+  section.querySelector(".rule").hidden = !lobby?.isWaiting || partner !== null;
+  setHidden(section.querySelector(".somebody"), partner === null);
+  setHidden(section.querySelector(".watch"), !lobby?.isWaiting);
+  if (partner !== null) {
+    section.querySelector(".play").href = `./${partner}`;
+    setText(section.querySelector(".somebody .code"), partner);
+  }
+}
+
+function renderQuiet({ quiet }) {
+  const nav = find(".quiet");
+  setHidden(nav, quiet === null);
+  if (quiet !== null) {
+    setHidden(nav.querySelector(".invite"), !quiet.invite);
+    setHidden(nav.querySelector(".room"), !quiet.room);
+    nav.querySelector(".new").setAttribute("aria-disabled", quiet.isDisabled);
+  }
+}
+
+// Hide or show an element. A focus inside goes to the board and isn't lost.
+function setHidden(element, hidden) {
+  if (hidden && element.contains(document.activeElement)) {
+    find(".board [tabindex='0']").focus();
+  }
+  element.hidden = hidden;
+}

@@ -1,0 +1,272 @@
+// All that the page says, to those who see it and to those who hear it. State in,
+// sentences out: no elements of the page here.
+
+import {
+  awayPlayers,
+  canLookBack,
+  isCurrent,
+  isNotFound,
+  isOver,
+  isWaiting,
+  score,
+  shownMoves,
+  turn,
+  winningLine,
+} from "./game.js";
+import { PLAYERS, ROWS, opponent } from "./rules.js";
+
+const NUMBERS = "none one two three four five six seven eight nine ten".split(" ");
+
+// Return the title of the page, which one sees when it's in the background.
+export function title(state) {
+  const name = "Connect Four";
+  if (!isCurrent(state)) {
+    return name;
+  }
+  const isOurs = turn(state) === state.player && state.player !== null;
+  const isWorthIt = isOver(state) || (isOurs && !isWaiting(state));
+  const text = isOver(state) ? result(state).replace("!", "") : "Your turn";
+  return isWorthIt ? `${text} – ${name}` : name;
+}
+
+// Return the one sentence that everybody sees: what went wrong, how the game ended, who
+// is away, or whose turn it is.
+export function sentence(state) {
+  const { player, rematch, open, shown, moves, note } = state;
+  const trouble = describeTrouble(state);
+  if (trouble || note) {
+    return trouble || note;
+  }
+  if (shown !== null && canLookBack(state)) {
+    return `Move ${shownMoves(state).length} of ${moves.length}`;
+  }
+  const away = awayPlayers(state);
+  const others = player === null ? PLAYERS : [opponent(player)];
+  const free = others.find((other) => open.includes(other));
+  const asked = others.find((other) => rematch.includes(other));
+  if (isWaiting(state)) {
+    return "";
+  }
+  if (free !== undefined) {
+    return `${capitalize(free)}’s seat is free.`;
+  }
+  if (away.length > 0 && (player !== null || away.length === PLAYERS.length)) {
+    return describeAway(away);
+  }
+  if (isOver(state) && player !== null && asked !== undefined) {
+    return `${capitalize(asked)} wants to play again.`;
+  }
+  if (isOver(state)) {
+    return state.drawn ? "The board is full." : "Four in a row!";
+  }
+  return describeTurn(state);
+}
+
+// Return what a screen reader says when it changes: what has happened, and what that
+// means.
+export function said(state) {
+  const { note, hint } = state;
+  const trouble = describeTrouble(state);
+  if (trouble) {
+    return trouble;
+  }
+  const news = describeNews(state);
+  const parts = [
+    news,
+    isOver(state) && state.event?.type !== "win" ? end(result(state)) : "",
+    isOver(state) ? describeScore(state) : "",
+    isSomebodyToMove(state) ? end(describeTurn(state)) : "",
+    isWaiting(state) ? "Waiting for somebody to play with." : describeAbsent(state),
+    describeRematch(state),
+    note,
+    hint,
+  ];
+  return parts.filter(Boolean).join(" ");
+}
+
+// Return what the sign on top of the board says, or how the title tells the result.
+export function result(state) {
+  const { winner, player, drawn } = state;
+  if (drawn) {
+    return "A draw";
+  }
+  return winner === player ? "You win!" : `${capitalize(winner)} wins!`;
+}
+
+// Return a player's name as one sees it on the plate.
+export function name(state, player) {
+  return player === state.player ? "You" : capitalize(player);
+}
+
+// Return what a plate tells, in words: "Red, you, 2 wins, to move".
+export function describePlate(state, player) {
+  const { players, open, winner } = state;
+  const wins = score(state)[player];
+  const isHere = players.includes(player);
+  return [
+    capitalize(player),
+    player === state.player ? "you" : "",
+    wins === 1 ? "1 win" : `${wins} wins`,
+    winner === player ? "winner" : "",
+    isCurrent(state) && turn(state) === player ? "to move" : "",
+    isHere || !isCurrent(state) ? "" : open.includes(player) ? "free seat" : "away",
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+// Return how many look on, in a sentence.
+export function describeWatchers(count) {
+  return count === 1 ? "1 person is watching." : `${count} people are watching.`;
+}
+
+// Return why a column can't be chosen, in a sentence, or "".
+export function describeRefusal(state, isFull, column) {
+  if (!isCurrent(state) || isOver(state) || state.player === null) {
+    return "";
+  }
+  if (turn(state) !== state.player) {
+    return "It isn’t your turn.";
+  }
+  return isFull ? `Column ${column + 1} is full.` : "";
+}
+
+// Return the question before the other player's seat is given away.
+export function askAboutSeat(player) {
+  return `${capitalize(player)} left just now, and may be back in a moment.`;
+}
+
+export function capitalize(word) {
+  return word[0].toUpperCase() + word.slice(1);
+}
+
+// Return why there is no game to be seen as it is now, or "".
+function describeTrouble(state) {
+  const { connection, problem } = state;
+  if (problem !== null) {
+    return describeProblem(state);
+  }
+  switch (connection) {
+    case "unreachable":
+      return `Can’t reach the games at ${state.address}. A firewall may be why.`;
+    case "reconnecting":
+      return "The connection is lost. Reconnecting…";
+    case "stopped":
+      return "The server has stopped. Waiting for it to come back…";
+    case "open":
+      return "";
+    default:
+      return "Connecting…";
+  }
+}
+
+function describeProblem(state) {
+  const { message, watch } = state.problem;
+  if (watch !== undefined) {
+    return state.isOurs
+      ? "You are playing this in another tab."
+      : "Somebody else is playing here.";
+  }
+  if (isNotFound(state)) {
+    return state.keys === null ? "There is no such game." : "This game is gone.";
+  }
+  return message || "The server has ended the connection.";
+}
+
+function describeNews(state) {
+  const { event } = state;
+  switch (event?.type) {
+    case "init":
+      return event.player === null ? "You are watching." : `You are ${event.player}.`;
+    case "start":
+      return "A new game begins.";
+    case "play":
+      return `${name(state, event.player)} played column ${event.column + 1}.`;
+    case "win":
+      return `${result(state).slice(0, -1)}: ${describeLine(winningLine(state.moves))}.`;
+    case "come": {
+      const isNew = !event.isBack;
+      return `${capitalize(event.player)} ${isNew ? "has joined" : "is back"}.`;
+    }
+    default:
+      return "";
+  }
+}
+
+// Return where four in a row are: "columns 1 to 4, bottom row".
+function describeLine(line) {
+  const [first, last] = [line.at(0), line.at(-1)];
+  if (first.row === last.row) {
+    return `columns ${first.column + 1} to ${last.column + 1}, ${describeRow(first.row)}`;
+  }
+  if (first.column === last.column) {
+    const [low, high] = [first.row, last.row].sort((a, b) => a - b);
+    return `column ${first.column + 1}, rows ${low + 1} to ${high + 1}`;
+  }
+  const ends = [first, last].map(
+    ({ column, row }) => `column ${column + 1}, row ${row + 1}`,
+  );
+  return `from ${ends.join(" to ")}`;
+}
+
+function describeRow(row) {
+  return row === 0 ? "bottom row" : row === ROWS - 1 ? "top row" : `row ${row + 1}`;
+}
+
+function describeTurn(state) {
+  const mover = turn(state);
+  if (mover === null) {
+    return "";
+  }
+  return mover === state.player ? "Your turn" : `${capitalize(mover)}’s turn`;
+}
+
+function describeAbsent(state) {
+  const free = PLAYERS.filter((player) => state.open.includes(player));
+  const seats = free.map((player) => `${capitalize(player)}’s seat is free.`);
+  const away = awayPlayers(state);
+  return [...seats, away.length > 0 ? describeAway(away) : ""].filter(Boolean).join(" ");
+}
+
+function describeAway(away) {
+  return away.length === 1 ? `${capitalize(away[0])} is away.` : "Both players are away.";
+}
+
+function describeRematch({ player, rematch }) {
+  // When both want one, it begins at once.
+  if (rematch.length !== 1) {
+    return "";
+  }
+  return rematch.includes(player)
+    ? "You want to play again."
+    : `${capitalize(rematch[0])} wants to play again.`;
+}
+
+// Return the score in words, the leader's first: "Red leads, two games to one."
+function describeScore(state) {
+  const wins = score(state);
+  const [leader, other] = [...PLAYERS].sort((a, b) => wins[b] - wins[a]);
+  if (wins[leader] === wins[other]) {
+    return wins[leader] === 0 ? "" : `${capitalize(games(wins[leader]))} each.`;
+  }
+  const lead = leader === state.player ? "You lead" : `${capitalize(leader)} leads`;
+  return `${lead}, ${games(wins[leader])} to ${spell(wins[other])}.`;
+}
+
+function games(number) {
+  return `${spell(number)} ${number === 1 ? "game" : "games"}`;
+}
+
+function spell(number) {
+  return NUMBERS[number] ?? String(number);
+}
+
+// Return whether there is somebody whose turn it is.
+function isSomebodyToMove(state) {
+  return state.players.includes(turn(state)) && !isWaiting(state);
+}
+
+// Return a text as a sentence.
+function end(text) {
+  return /[.!…]$/.test(text) ? text : `${text}.`;
+}
