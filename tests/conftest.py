@@ -175,7 +175,8 @@ async def open_page(browser, site):
 
     def handle_console(message):
         # The browser itself reports when it can't connect, or isn't allowed to.
-        ours = not re.search("WebSocket|Content Security Policy", message.text)
+        theirs = "WebSocket|Content Security Policy|ERR_FAILED"
+        ours = not re.search(theirs, message.text)
         if message.type == "error" and ours:
             problems.append(message.text)
 

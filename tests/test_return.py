@@ -1,182 +1,267 @@
 """
-Tests of leaving and coming back: nobody loses a seat by what happens to the page.
-
-That a link copies is also among the tests of the page; here is what it protects.
+Tests of opening the page, again and otherwise: everybody ends up where they wanted to be.
 
 """
 
-import re
+import asyncio
 
 import pytest
 from playwright.async_api import expect
 
-import app
-from helpers import RED_WINS
+from helpers import RED_WINS, forget_all
 from states import (
+    TAKEN,
+    Match,
+    act,
     expect_board,
+    expect_phase,
+    expect_sentence,
     expect_status,
     link,
-    open_watching,
     play,
     play_all,
+    press,
     start,
+    start_two,
 )
 
-LISTEN = """
-    window.said = [];
-    new MutationObserver(() => window.said.push(document.body.innerText))
-        .observe(document, { childList: true, characterData: true, subtree: true });
-"""
+# How the link to a match is typed, or copied with what stands beside it.
+TYPED = [
+    "{upper}",
+    "{code}.",
+    "{code})%20",
+    "?{code}",
+    "?join={code}",
+    "?JOIN={upper}",
+    "?join%3D{code}",
+    "#{code}",
+    "{code}?utm_source=chat",
+]
 
-LATE = '{"type": "error", "message": "The first event did not come in time."}'
+
+async def open_tab(page, url):
+    """Open another tab in the same browser."""
+    tab = await page.context.new_page()
+    await tab.goto(url)
+    return tab
 
 
-@pytest.mark.parametrize("name", ["join", "watch"])
-async def test_player_who_clicks_an_own_link_keeps_the_seat(open_page, name):
+@pytest.mark.parametrize("typed", TYPED)
+async def test_code_leads_to_the_match_however_it_is_typed(open_page, site, typed):
     red, join, _ = await start(open_page)
-    await open_watching(red)
-    await red.locator(f"a.{name}").click()
-    await expect_status(red, re.compile("copied|selected"))
-    yellow = await open_page(join)
-    await play(red, 3)
+    code = join[-6:]
+    yellow = await open_page(site.url + typed.format(code=code, upper=code.upper()))
     await expect_status(yellow, "You are yellow.")
+    assert yellow.url == red.url == site.url + code
+
+
+@pytest.mark.parametrize("typed", ["?who=knows", "?join=", "?k7qx2", "#nothing-here"])
+async def test_address_that_means_nothing_starts_no_game(open_page, site, typed):
+    red, join, _ = await start(open_page)
+    page = await open_page(site.url + typed)
+    await expect_sentence(page, "This address leads to no game.")
+    await page.get_by_label("Have a code?").press_sequentially(join[-6:].upper())
+    await expect_status(page, "You are yellow.")
+
+
+async def test_code_is_typed_or_pasted_in_the_waiting_page(open_page):
+    red, join, _ = await start(open_page)
+    yellow, _, _ = await start(open_page)
+    field = yellow.get_by_label("Have a code?")
+    await field.fill("k7")
+    await field.press("Enter")
+    await expect_status(yellow, "A code has six letters and digits.")
+    await field.fill(f"{join}.")
+    await expect_status(yellow, "You are yellow.")
+    await play(red, 3)
     await expect_board(yellow, [3])
 
 
-async def test_link_may_be_opened_in_a_tab_of_its_own(open_page):
-    red, _, _ = await start(open_page)
-    await open_watching(red)
-    async with red.context.expect_page() as opened:
-        await red.locator("a.watch").click(modifiers=["ControlOrMeta"])
-    await expect_status(await opened.value, "You are watching.")
-    await expect_status(red, "You are red.")
+async def test_two_who_open_the_same_address_play_by_one_tap(open_page, site):
+    red = await open_page()
+    await expect_phase(red, "waiting")
+    yellow = await open_page()
+    await expect(yellow.locator(".somebody")).to_contain_text(red.url[-6:])
+    await expect(red.locator(".somebody")).to_be_hidden()
+    await yellow.get_by_role("link", name="Play", exact=True).click()
+    await expect_status(yellow, "You are yellow.")
+    await expect_status(red, "Yellow has joined.")
+    await play_all(red, yellow, RED_WINS)
+    await expect_status(yellow, "Red wins: column 1, rows 1 to 4.")
 
 
-async def test_seat_survives_a_first_event_that_comes_too_late(open_page):
-    red, join, _ = await start(open_page)
-    attempts = []
-
-    def delay(websocket):
-        attempts.append(websocket)
-        if len(attempts) > 1:
-            websocket.connect_to_server()
-            return
-
-        async def be_late(_):
-            websocket.send(LATE)
-            await websocket.close(code=1008)
-
-        websocket.on_message(be_late)
-
-    await red.route_web_socket(re.compile(""), delay)
-    await red.reload()
-    await expect_status(red, "You are red.")
-    assert await link(red, "join") == join
-    assert len(attempts) == 2
+async def test_third_person_with_the_link_watches(open_page):
+    red, yellow, join = await start_two(open_page)
+    third = await open_page(join)
+    await expect_status(third, "You are watching.")
+    assert await link(third) == join
+    await play_all(red, yellow, [3, 3])
+    await expect_board(third, [3, 3])
 
 
-async def test_only_the_key_that_is_of_no_use_is_forgotten(open_page, site):
-    red, old, _ = await start(open_page)
-    await red.get_by_role("link", name="New game").click()
-    await expect(red.locator("a.join")).not_to_have_attribute("href", old)
-    await expect_status(red, "You are red.")
-    new = await link(red, "join")
-    (match,) = app.FORSAKEN
-    app.forget(match)
-    await red.go_back()
-    await expect_status(red, "This game is gone.")
-    await red.reload()
-    await expect(red.locator("a.join")).to_have_attribute("href", new)
-
-
-@pytest.mark.parametrize("player", ["red", "yellow"])
-async def test_player_who_closed_the_tab_opens_the_address_again(
-    open_page, site, player
-):
-    red, join, _ = await start(open_page)
-    yellow = await open_page(join)
-    await play(red, 3)
-    closed, other = (red, yellow) if player == "red" else (yellow, red)
-    await expect_board(closed, [3])
-    tab = await closed.context.new_page()
-    await closed.close()
-    await expect_status(other, "has left")
-    await tab.goto(site.url)
-    await expect_status(tab, f"You are {player}.")
-    await expect_board(tab, [3])
-    await expect_status(other, "is back")
-
-
-async def test_second_tab_starts_a_game_of_its_own(open_page, site):
+async def test_link_to_watch_never_takes_a_seat(open_page):
     red, _, watch = await start(open_page)
-    tab = await red.context.new_page()
-    await tab.add_init_script(LISTEN)
+    await red.locator(".invitation .turn").click()
+    assert await link(red) == watch
+    spectator = await open_page(watch)
+    await expect_status(spectator, "You are watching.")
+    assert spectator.url == watch
+    await spectator.reload()
+    await expect_status(spectator, "You are watching.")
+    await expect_phase(red, "waiting")
+
+
+@pytest.mark.parametrize("who", ["red", "yellow"])
+async def test_player_comes_back_by_a_reload_the_link_or_the_plain_address(
+    open_page, site, who
+):
+    red, yellow, join = await start_two(open_page)
+    await play_all(red, yellow, [3, 3])
+    page, other = (red, yellow) if who == "red" else (yellow, red)
+    for come_back in (page.reload, lambda: page.goto(join), lambda: page.goto(site.url)):
+        await expect_board(page, [3, 3])
+        await come_back()
+        await expect_status(page, f"You are {who}.")
+    tab = await page.context.new_page()
+    await page.close()
+    await expect_sentence(other, f"{who.capitalize()} is away.")
     await tab.goto(site.url)
-    await expect_status(tab, "You are red.")
-    assert await link(tab, "watch") != watch
-    assert "taken" not in await tab.evaluate("window.said.join()")
-    for page, this in [(red, watch), (tab, await link(tab, "watch"))]:
+    await expect_status(tab, f"You are {who}.")
+    await expect_status(other, "is back")
+    key = await tab.evaluate("history.state.key")
+    assert key not in tab.url
+
+
+async def test_spectator_comes_back_as_a_spectator(open_page):
+    red, yellow, join = await start_two(open_page)
+    spectator = await open_page(join)
+    await expect_status(spectator, "You are watching.")
+    # Now there is a free seat, which a reload must not take.
+    await yellow.close()
+    await expect_phase(red, "free")
+    await spectator.reload()
+    await expect_status(spectator, "You are watching.")
+    await expect(act(spectator)).to_have_text("Play")
+
+
+async def test_one_plays_both_sides_in_two_tabs(open_page):
+    red, join, _ = await start(open_page)
+    yellow = await open_tab(red, join)
+    await expect_status(yellow, "You are yellow.")
+    await play_all(red, yellow, [3, 3])
+    for page, who in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
-        await expect_status(page, "You are red.")
-        assert await link(page, "watch") == this
+        await expect_status(page, f"You are {who}.")
+        await expect_board(page, [3, 3])
 
 
-async def test_game_that_is_over_is_brought_back_while_the_other_is_there(
+async def test_plain_address_leads_to_the_newest_seat_at_a_shared_match(
     open_page, site
 ):
-    red, join, _ = await start(open_page)
-    yellow = await open_page(join)
-    await play_all(red, yellow, [6, *RED_WINS[:-1]])
-    await expect_board(red, [6, *RED_WINS[:-1]])
-    tab = await red.context.new_page()
-    await red.close()
-    await play(yellow, RED_WINS[-1])
-    await yellow.get_by_role("button", name="Rematch").click()
-    await tab.goto(site.url)
-    await expect_status(tab, "Yellow wants a rematch.")
-    # Nobody wants to begin with the end of an old game, alone.
-    await yellow.close()
-    await expect_status(tab, "Yellow has left")
-    await tab.reload()
-    await expect_status(tab, "Yellow wins!")
-    red = await tab.context.new_page()
-    await tab.close()
-    await red.goto(site.url)
-    await expect_status(red, "You move first.")
-    await red.reload()
-    await expect_status(red, "You move first.")
+    red, yellow, join = await start_two(open_page)
+    await red.get_by_role("link", name="New game").click()
+    await expect_phase(red, "waiting")
+    alone = red.url
+    # The first tab has the new match, at which nobody else has been. Another one
+    # leads to the old one, and a third, as both are taken, starts one.
+    tab = await open_tab(red, site.url)
+    await expect_status(tab, "You are red.")
+    assert tab.url == join
+    third = await open_tab(red, site.url)
+    await expect_phase(third, "waiting")
+    assert third.url not in (join, alone)
 
 
-async def test_rematch_is_brought_back_again(open_page, site):
-    red, join, _ = await start(open_page)
-    yellow = await open_page(join)
+async def test_game_that_is_over_is_come_back_to(open_page, site):
+    red, yellow, _ = await start_two(open_page)
     await play_all(red, yellow, RED_WINS)
-    for page in (red, yellow):
-        await page.get_by_role("button", name="Rematch").click()
-    await expect_status(red, "Yellow's turn.")
-    tab = await red.context.new_page()
-    await red.close()
-    await tab.goto(site.url)
-    await expect_status(tab, "Yellow's turn.")
-    await expect(tab.locator(".player.red .wins")).to_have_text("1 win")
+    await press(yellow, "Play again")
+    await expect_sentence(red, "Yellow wants to play again.")
+    await red.goto("about:blank")
+    await red.goto(site.url)
+    await expect_sentence(red, "Yellow wants to play again.")
+    await press(red, "Play again")
+    await expect_phase(yellow, "turn")
+    await expect(red.locator(".plate.red .score")).to_have_text("1")
 
 
-async def test_seat_of_a_game_that_is_gone_does_not_stop_a_new_one(open_page, site):
+async def test_new_game_starts_afresh_and_back_returns(open_page):
+    red, yellow, join = await start_two(open_page)
+    await play(red, 3)
+    await expect_board(red, [3])
+    await red.get_by_role("link", name="New game").click()
+    await expect_phase(red, "waiting")
+    assert red.url != join
+    await red.reload()
+    await expect_phase(red, "waiting")
+    await red.go_back()
+    await expect_board(red, [3])
+    assert red.url == join
+
+
+async def test_seat_of_a_match_that_is_gone_does_not_stop_a_new_one(open_page, site):
     red, join, _ = await start(open_page)
-    await site.stop()
+    context = red.context
     await red.close()
+    await site.stop()
+    forget_all()
     await site.start()
-    tab = await red.context.new_page()
-    await tab.goto(site.url)
-    await expect_status(tab, "You move first.")
-    assert await link(tab, "join") != join
+    page = await context.new_page()
+    await page.goto(site.url)
+    await expect_phase(page, "waiting")
+    assert page.url != join
+
+
+async def test_key_that_is_unknown_is_tried_by_the_code(open_page):
+    red, yellow, join = await start_two(open_page)
+    await play_all(red, yellow, [3, 3])
+    context = yellow.context
+    await yellow.close()
+    await press(red, "Let somebody play")
+    await red.get_by_role("dialog").get_by_role("button", name="Let").click()
+    await expect_sentence(red, "Yellow’s seat is free.")
+    yellow = await context.new_page()
+    await yellow.goto(join)
+    await expect_status(yellow, "You are yellow.")
+    await expect_board(yellow, [3, 3])
+
+
+async def test_seat_that_another_tab_has_is_taken_when_that_goes(open_page, site):
+    match = Match(site, open_page)
+    await match.begin(3, 3, 4)
+    first = await match.open("yellow")
+    await expect_phase(first, "turn")
+    entry = await first.evaluate("history.state")
+    second = await open_tab(first, site.url + "page/favicon.svg")
+    await second.evaluate("entry => history.replaceState(entry, '', '/')", entry)
+    await second.reload()
+    await expect_sentence(second, TAKEN)
+    await first.close()
+    await second.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect_status(second, "You are yellow.")
+    await play(second, 5)
+    await match.end()
+
+
+async def test_tutorial_links_with_keys_work_as_ever(open_page, site):
+    match = Match(site, open_page)
+    await match.begin(3)
+    yellow = await match.open("yellow")
+    await expect_status(yellow, "You are yellow.")
+    assert match.links["yellow"].partition("=")[2] not in yellow.url
+    stranger = await open_page(match.links["yellow"])
+    await expect_sentence(stranger, "Somebody else is playing here.")
+    await press(stranger, "Watch")
+    await expect_status(stranger, "You are watching.")
+    await match.end()
 
 
 async def test_reload_is_remembered_where_storage_is_forbidden(open_page, site):
-    forbid = """Object.defineProperty(window, "localStorage", {
-        get() { throw new DOMException("no", "SecurityError"); } })"""
     red = await open_page("about:blank")
-    await red.add_init_script(forbid)
+    await red.add_init_script(
+        """Object.defineProperty(window, "localStorage", {
+            get() { throw new DOMException("no", "SecurityError"); } })"""
+    )
     await red.goto(site.url)
     await play(red, 3)
     await expect_board(red, [3])
@@ -188,49 +273,22 @@ async def test_reload_is_remembered_where_storage_is_forbidden(open_page, site):
 async def test_nothing_that_is_dead_is_shown_without_the_script(open_page):
     page = await open_page(java_script_enabled=False)
     for role in ("link", "button"):
-        await expect(page.get_by_role(role)).to_have_count(0)
+        dead = page.get_by_role(role).filter(has_not_text="reload")
+        await expect(dead).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", ["Copy", "New game"])
-async def test_short_loss_of_the_network_leaves_the_focus_alone(open_page, site, name):
-    red, _, _ = await start(open_page)
-    control = red.locator("button, a").filter(has_text=name).first
-    await control.focus()
-    for connection in site.servers[1].connections:
-        connection.transport.abort()
-    await expect_status(red, "lost")
-    await expect(control).to_be_focused()
-    await expect_status(red, "You are red.")
-    await expect(control).to_be_focused()
-
-
-async def test_only_news_falls(open_page, site):
-    red, join, _ = await start(open_page)
-    yellow = await open_page(join)
-    for page, column in [(red, 3), (yellow, 3), (red, 4)]:
-        await play(page, column)
-        await expect(page.locator(".falling")).to_have_class(re.compile("last"))
-    await expect_board(red, [3, 3, 4])
-    # What changes on the board while the page comes back?
-    await red.evaluate(
-        """() => {
-            window.changes = [];
-            new MutationObserver((records) => {
-                window.changes.push(...records.map(({ target }) => target.className));
-            }).observe(document.querySelector(".board"), {
-                attributes: true, attributeFilter: ["class"], subtree: true,
-            });
-        }"""
-    )
-    for connection in site.servers[1].connections:
-        connection.transport.abort()
-    await expect_status(red, "lost")
-    await expect_status(red, "You are red.")
-    await expect_status(yellow, "Your turn.")
-    cells = await red.evaluate("window.changes.filter((name) => /cell/.test(name))")
-    assert cells == []
-    await red.reload()
-    await expect_board(red, [3, 3, 4])
-    await expect(red.locator(".falling")).to_have_count(0)
-    await play(yellow, 5)
-    await expect(red.locator(".falling.yellow.last")).to_have_count(1)
+async def test_ten_who_wait_on_ten_pages_become_five_pairs_by_five_taps(open_page):
+    pages = []
+    for _ in range(10):
+        pages.append(await open_page())
+        await expect_phase(pages[-1], "waiting")
+    for page in pages[1::2]:
+        await expect(page.locator(".somebody")).to_be_visible()
+    taps = [
+        page.get_by_role("link", name="Play", exact=True).click() for page in pages[1::2]
+    ]
+    await asyncio.gather(*taps)
+    for page in pages[::2]:
+        await expect_phase(page, "turn")
+    for page in pages[1::2]:
+        await expect_phase(page, "theirs")
