@@ -553,8 +553,9 @@ function drawFace() {
       </linearGradient>
       <linearGradient id="hole-rim" x2="0" y2="1">
         <stop class="dark" />
-        <stop class="lit" offset=".55" stop-opacity=".12" />
-        <stop class="lit" offset="1" />
+        <stop class="lit" offset=".55" stop-opacity=".08" />
+        <stop class="lit" offset=".8" stop-opacity=".3" />
+        <stop class="lit" offset="1" stop-opacity=".85" />
       </linearGradient>
       <path class="panel" d="${plate}" fill-rule="evenodd" />
       <path class="edge" d="${edge}" />
