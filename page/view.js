@@ -99,13 +99,14 @@ function phase(state) {
 function describeBoard(state) {
   const { player, winner, drawn, shown, moves, event, sent } = state;
   const isPresent = shown === null;
+  const mover = turn(state);
   const isPlayed = isCurrent(state) && isPresent && !isWaiting(state) && sent === null;
   const isEnded = isPresent && isOver(state);
   return {
     moves: shownMoves(state),
     line: isEnded && !drawn ? winningLine(moves) : [],
     playable: playableColumns(state),
-    hand: isPlayed ? turn(state) : null,
+    hand: isPlayed && state.players.includes(mover) ? mover : null,
     ghost: isPresent ? ghost(state) : null,
     sign: isEnded ? { text: result(state), player: winner } : null,
     celebrates: isEnded && event?.type === "win" && winner === player,
@@ -114,7 +115,8 @@ function describeBoard(state) {
 
 function describeEach(state, player) {
   const isKnown = isCurrent(state);
-  const isTurn = isKnown && !isWaiting(state) && turn(state) === player;
+  const isHere = state.players.includes(player);
+  const isTurn = isKnown && isHere && !isWaiting(state) && turn(state) === player;
   return {
     name: name(state, player),
     score: score(state)[player],

@@ -9,18 +9,17 @@ Make the README's picture, and sheets of all states of the page to look at.
 import asyncio
 import base64
 import pathlib
-import re
 import sys
 import tempfile
 
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import async_playwright
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from conftest import BROWSER, BROWSER_OPTIONS  # noqa: E402
-from helpers import Site  # noqa: E402
-from states import STATES, Match  # noqa: E402
+from helpers import Site, forget_all  # noqa: E402
+from states import STATES, Match, expect_sentence, expect_state  # noqa: E402
 
 GAME = [3, 3, 4, 2, 3, 4, 2, 2, 3, 5, 5, 1]
 
@@ -61,11 +60,11 @@ class Studio:
         """Return pictures of the pages that a function arranges at a match."""
         contexts = []
 
-        async def open_page(url, **options):
+        async def open_page(url=None, **options):
             options = {"reduced_motion": "reduce", **options}
             contexts.append(await self.browser.new_context(**options))
             page = await contexts[-1].new_page()
-            await page.goto(url)
+            await page.goto(url or site.url)
             return page
 
         site = Site()
@@ -75,6 +74,7 @@ class Studio:
         for context in contexts:
             await context.close()
         await site.stop()
+        forget_all()
         return pictures
 
     async def compose(self, path, figures, width, style=""):
@@ -94,7 +94,7 @@ class Studio:
             match.options = {**SMALL_PHONE, "color_scheme": "dark"}
             phone = await match.open("yellow")
             await phone.locator(f".column[data-column='{GAME[-1]}']").tap()
-            await expect(laptop.get_by_role("status")).to_contain_text("Your turn")
+            await expect_sentence(laptop, "Your turn")
             await laptop.locator(".column[data-column='4']").hover()
             return laptop, phone
 
@@ -106,13 +106,11 @@ class Studio:
     async def make_sheet(self, path, width, shown, **options):
         """Make a sheet of all states."""
         figures = []
-        for state, (look, text) in STATES.items():
+        for state in STATES:
 
-            async def arrange(match, state=state, look=look, text=text):
+            async def arrange(match, state=state):
                 page = await state(match)
-                await expect(page.locator(look).first).to_be_attached()
-                status = page.get_by_role("status")
-                await expect(status).to_contain_text(re.compile(text))
+                await expect_state(page, state)
                 return [page]
 
             [picture] = await self.photograph(arrange, **options)
