@@ -36,6 +36,7 @@ class Client:
 
     def __init__(self, websocket):
         self.websocket = websocket
+        self.init = None  # the last event of this type that it received
 
     async def send(self, event):
         """Send an event, or any text or bytes just as they are."""
@@ -51,6 +52,8 @@ class Client:
         async with asyncio.timeout(TIMEOUT):
             event = json.loads(await self.websocket.recv())
         KEYS.update(event[name] for name in KEY_NAMES if event.get(name))
+        if event["type"] == "init":
+            self.init = event
         return event
 
     async def expect(self, *events):
@@ -101,12 +104,12 @@ class Server:
     def address(self):
         return f"ws://127.0.0.1:{self.port}/"
 
-    async def connect(self, path="", **options):
+    async def connect(self, path="", *, address=None, **options):
         """Connect a client that doesn't say who it is yet."""
         # A client whose messages were not all received isn't waited for.
         defaults = {"compression": None, "ping_interval": None, "close_timeout": 1}
         options = {**defaults, **options}
-        client = Client(await connect(self.address + path, **options))
+        client = Client(await connect((address or self.address) + path, **options))
         self.clients.append(client)
         return client
 
@@ -263,6 +266,10 @@ def present(*players, spectators=0, open=()):  # noqa: A002
     }
 
 
+def waiting(code=None):
+    return {"type": "waiting", "code": code}
+
+
 async def hear(client):
     """Return all the events that the server has sent and nobody received yet."""
     await client.send({"type": "ping"})
@@ -279,11 +286,12 @@ async def hear_presence(client):
     return event
 
 
-async def come(server, who, init, **options):
-    """Connect a player, with the key that takes the seat again, or a spectator."""
-    if who == "spectator":
-        return await server.watch(init["watch"], **{**V2, **options})
-    return await server.join(seat_of(who, init)["rejoin"], **{**V2, **options})
+async def come_back(server, client, **options):
+    """Connect again, with the key that a client was given last."""
+    options = {**V2, **options}
+    if "rejoin" in client.init:
+        return await server.join(client.init["rejoin"], **options)
+    return await server.watch(client.init["watch"], **options)
 
 
 def sitting(player, red, yellow):
@@ -294,11 +302,21 @@ def sitting(player, red, yellow):
 async def start_game(server):
     """Return both players of a new game, who know of each other, and its init event."""
     red, init = await server.start(**V2)
-    yellow = await server.join(init["join"], **V2)
+    yellow = await server.join(init["code"], **V2)
     while await hear_presence(red) != present("red", "yellow"):
         pass
     assert await hear_presence(yellow) == present("red", "yellow")
     return red, yellow, init
+
+
+async def watch_game(server, *players):
+    """Return a spectator of their game, when all of them know that they watch."""
+    spectator = await server.watch(players[0].init["watch"], **V2)
+    told = await hear_presence(spectator)
+    for player in players:
+        while await hear_presence(player) != told:
+            pass
+    return spectator
 
 
 async def play_all(red, yellow, columns, first="red", then=()):
@@ -315,6 +333,10 @@ async def play_all(red, yellow, columns, first="red", then=()):
 
 async def ask(client):
     await client.send({"type": "rematch"})
+
+
+async def open_seat(client, player):
+    await client.send({"type": "open", "player": player})
 
 
 async def begin_rematch(red, yellow, start):
