@@ -257,7 +257,7 @@ def asked(player):
     return {"type": "rematch", "player": player}
 
 
-def present(*players, spectators=0, open=()):  # noqa: A002
+def present(*players, spectators=0, open=()):
     return {
         "type": "presence",
         "players": list(players),
@@ -337,6 +337,14 @@ async def ask(client):
 
 async def open_seat(client, player):
     await client.send({"type": "open", "player": player})
+
+
+async def stand_up(player):
+    """Have a player open their own seat; return what they hear as a spectator."""
+    await open_seat(player, player.init["player"])
+    while player.init["player"] is not None:
+        await player.receive()
+    return await hear(player)
 
 
 async def begin_rematch(red, yellow, start):
