@@ -359,7 +359,7 @@ async def find_seat(key):
     Raise :exc:`KeyError` if it leads nowhere.
 
     """
-    alive = set()
+    alive, dead = set(), set()
     while True:
         # To ask somebody gives up control: look everything up again afterwards.
         match, player = JOIN[key]
@@ -370,10 +370,11 @@ async def find_seat(key):
         if match.is_free(seats[0]):
             return match, seats[0]
         occupant = match.players[seats[0]]
-        if await is_alive(occupant):
-            alive.add(occupant)
-        elif match.leave(occupant):
+        if occupant in dead:
+            match.leave(occupant)
             occupant.drop()
+            return match, seats[0]
+        (alive if await is_alive(occupant) else dead).add(occupant)
 
 
 async def join(websocket, key):

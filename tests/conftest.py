@@ -92,6 +92,7 @@ def at_once(monkeypatch):
     """Presence is announced without delay."""
     import app
 
+    app.UNTOLD.clear()
     monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
 
 

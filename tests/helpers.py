@@ -36,6 +36,7 @@ class Client:
 
     def __init__(self, websocket):
         self.websocket = websocket
+        self.init = None  # the last event of this type that it received
 
     async def send(self, event):
         """Send an event, or any text or bytes just as they are."""
@@ -51,6 +52,8 @@ class Client:
         async with asyncio.timeout(TIMEOUT):
             event = json.loads(await self.websocket.recv())
         KEYS.update(event[name] for name in KEY_NAMES if event.get(name))
+        if event["type"] == "init":
+            self.init = event
         return event
 
     async def expect(self, *events):
@@ -101,12 +104,12 @@ class Server:
     def address(self):
         return f"ws://127.0.0.1:{self.port}/"
 
-    async def connect(self, path="", **options):
+    async def connect(self, path="", *, address=None, **options):
         """Connect a client that doesn't say who it is yet."""
         # A client whose messages were not all received isn't waited for.
         defaults = {"compression": None, "ping_interval": None, "close_timeout": 1}
         options = {**defaults, **options}
-        client = Client(await connect(self.address + path, **options))
+        client = Client(await connect((address or self.address) + path, **options))
         self.clients.append(client)
         return client
 
@@ -169,7 +172,7 @@ def forget_all():
     for match in list(app.LEFT):
         app.forget(match)
     assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
-    app.UNTOLD.clear()
+    # As long as anything is untold, it's going to be told in a moment.
     app.UNSAVED.clear()
 
 
@@ -254,13 +257,17 @@ def asked(player):
     return {"type": "rematch", "player": player}
 
 
-def present(*players, spectators=0, open=()):  # noqa: A002
+def present(*players, spectators=0, open=()):
     return {
         "type": "presence",
         "players": list(players),
         "open": list(open),
         "spectators": spectators,
     }
+
+
+def waiting(code=None):
+    return {"type": "waiting", "code": code}
 
 
 async def hear(client):
@@ -279,11 +286,12 @@ async def hear_presence(client):
     return event
 
 
-async def come(server, who, init, **options):
-    """Connect a player, with the key that takes the seat again, or a spectator."""
-    if who == "spectator":
-        return await server.watch(init["watch"], **{**V2, **options})
-    return await server.join(seat_of(who, init)["rejoin"], **{**V2, **options})
+async def come_back(server, client, **options):
+    """Connect again, with the key that a client was given last."""
+    options = {**V2, **options}
+    if "rejoin" in client.init:
+        return await server.join(client.init["rejoin"], **options)
+    return await server.watch(client.init["watch"], **options)
 
 
 def sitting(player, red, yellow):
@@ -294,11 +302,21 @@ def sitting(player, red, yellow):
 async def start_game(server):
     """Return both players of a new game, who know of each other, and its init event."""
     red, init = await server.start(**V2)
-    yellow = await server.join(init["join"], **V2)
+    yellow = await server.join(init["code"], **V2)
     while await hear_presence(red) != present("red", "yellow"):
         pass
     assert await hear_presence(yellow) == present("red", "yellow")
     return red, yellow, init
+
+
+async def watch_game(server, *players):
+    """Return a spectator of their game, when all of them know that they watch."""
+    spectator = await server.watch(players[0].init["watch"], **V2)
+    told = await hear_presence(spectator)
+    for player in players:
+        while await hear_presence(player) != told:
+            pass
+    return spectator
 
 
 async def play_all(red, yellow, columns, first="red", then=()):
@@ -315,6 +333,18 @@ async def play_all(red, yellow, columns, first="red", then=()):
 
 async def ask(client):
     await client.send({"type": "rematch"})
+
+
+async def open_seat(client, player):
+    await client.send({"type": "open", "player": player})
+
+
+async def stand_up(player):
+    """Have a player open their own seat; return what they hear as a spectator."""
+    await open_seat(player, player.init["player"])
+    while player.init["player"] is not None:
+        await player.receive()
+    return await hear(player)
 
 
 async def begin_rematch(red, yellow, start):

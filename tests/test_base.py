@@ -131,7 +131,7 @@ async def test_what_is_not_expected_is_refused_in_a_sentence(server, who):
     red, yellow, init = await start_base_game(server)
     spectator = await server.watch(init["watch"])
     client = red if who == "player" else spectator
-    for message in NOT_EXPECTED:
+    for message in (*NOT_EXPECTED, '{"type": "open", "player": "yellow"}'):
         await client.send(message)
         assert len((await client.expect_error())["message"].split()) > 3
     await yellow.expect_nothing()

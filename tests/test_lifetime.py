@@ -14,20 +14,30 @@ from helpers import (
     TIMEOUT,
     V2,
     Server,
-    come,
-    forgotten,
+    come_back,
+    forget_all,
     hear,
     play_all,
     played,
     present,
-    seat_of,
-    sitting,
+    serve,
     start_base_game,
     start_game,
-    started,
+    stop,
+    watch_game,
 )
 
 pytestmark = pytest.mark.usefixtures("at_once")
+
+
+def connection_of(server, client):
+    """Return the server's end of a connection."""
+    (connection,) = [
+        connection
+        for connection in server.server.connections
+        if connection.remote_address == client.websocket.local_address
+    ]
+    return connection
 
 
 @pytest.mark.parametrize("first", ["", '{"type": "play", "column": 9}'])
@@ -44,6 +54,7 @@ async def test_move_that_comes_right_before_the_end_counts(server, first):
     protocol.send_close(1000)
     yellow.websocket.transport.write(b"".join(protocol.data_to_send()))
     await red.expect(played(3, 4)[-1])
+    yellow.vanish()
 
 
 async def test_connection_may_end_abruptly_in_each_state(server):
@@ -64,15 +75,30 @@ async def test_connection_may_end_abruptly_in_each_state(server):
     await yellow.expect(*played(3, 4))
 
 
+async def test_write_that_fails_harms_neither_the_mover_nor_the_others(
+    server, monkeypatch
+):
+    red, yellow, init = await start_base_game(server)
+    spectators = [await server.watch(init["watch"]) for _ in range(3)]
+    for spectator in spectators:
+        await spectator.expect_nothing()
+
+    def write(data):
+        raise RuntimeError("unable to perform operation on the transport")
+
+    transport = connection_of(server, spectators.pop(1)).transport
+    monkeypatch.setattr(transport, "write", write)
+    await play_all(red, yellow, [3, 4])
+    for spectator in spectators:
+        await spectator.expect(*played(3, 4))
+    monkeypatch.undo()
+
+
 async def test_client_that_does_not_read_is_dropped(server):
     red, yellow, init = await start_base_game(server)
     spectator = await server.watch(init["watch"])
     await spectator.expect_nothing()
-    (connection,) = [
-        connection
-        for connection in server.server.connections
-        if connection.remote_address == spectator.websocket.local_address
-    ]
+    connection = connection_of(server, spectator)
     assert connection.transport.get_write_buffer_limits()[1] == 64 * 1024
     spectator.websocket.transport.pause_reading()
     # Each refused message is answered, until the system's buffer is full too.
@@ -86,70 +112,61 @@ async def test_client_that_does_not_read_is_dropped(server):
     await play_all(red, yellow, [3, 4])
 
 
-@pytest.mark.parametrize("options", [V2, {}], ids=["extension", "base"])
-@pytest.mark.parametrize("last", ["red", "yellow"])
-async def test_game_waits_for_its_players_to_come_back(
-    server, long_grace, last, options
-):
-    red, init = await server.start(**V2)
-    yellow = await server.join(init["join"], **options)
-    spectator = await come(server, "spectator", init)
-    await hear(spectator)
-    await red.play(3)
-    await spectator.expect(*played(3))
-    first = sitting(last, "yellow", "red")
-    await sitting(first, red, yellow).close()
-    await spectator.expect(present(last, spectators=1))
-    assert not app.FORSAKEN
-    await sitting(last, red, yellow).close()
-    await spectator.expect(present(spectators=1))
-    (timer,) = app.FORSAKEN.values()
-    late = await come(server, "spectator", init)
-    past = [started(), *played(3)]
-    assert await hear(late) == [*past, present(spectators=2)]
-    for player, who in [(last, [last]), (first, ["red", "yellow"])]:
-        back = await come(server, player, init)
-        told = present(*who, spectators=2)
-        assert await hear(back) == [seat_of(player, init), *past, told]
-        await late.expect(told)
-        assert timer.cancelled()
+async def test_match_counts_as_left_when_the_last_connection_has_ended(server):
+    red, yellow, _ = await start_game(server)
+    spectator = await watch_game(server, red, yellow)
+    match = app.WATCH[red.init["watch"]]
+    for client in (red, spectator, yellow):
+        assert match not in app.LEFT
+        async with server.departure():
+            await client.close()
+    left = app.LEFT[match]
+    for client in (yellow, spectator):
+        back = await come_back(server, client)
+        await hear(back)
+        assert match not in app.LEFT
+        async with server.departure():
+            await back.close()
+        assert app.LEFT[match] > left
 
 
-async def test_game_is_forgotten_when_the_grace_period_is_over(server, monkeypatch):
-    monkeypatch.setattr(app, "GRACE_PERIOD", 0.2)
-    red, init = await server.start(**V2)
-    spectator = await server.watch(init["watch"])
-    await spectator.expect_nothing()
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
+# For how long a match was left, and whether it's still there.
+AGES = [(app.GRACE_PERIOD - 60, True), (app.GRACE_PERIOD + 60, False)]
+
+
+@pytest.mark.parametrize(("age", "kept"), AGES)
+async def test_match_is_kept_for_a_day_with_all_its_keys(server, age, kept):
+    red, yellow, init = await start_game(server)
+    for client in (red, yellow):
+        async with server.departure():
+            await client.close()
+    (match,) = app.LEFT
+    app.LEFT[match] -= age
+    app.forget_old()
+    keys = {"join": [init["rejoin"], yellow.init["rejoin"], init["code"]]}
+    keys["watch"] = [init["watch"], init["code"]]
+    for role in keys:
+        for key in keys[role]:
+            client = await server.connect(**V2)
+            await client.send({"type": "init", role: key})
+            event = await client.receive()
+            assert (event["type"] == "init") if kept else (event == NOT_FOUND)
+
+
+async def test_match_with_a_spectator_is_not_forgotten(server, monkeypatch):
+    monkeypatch.setattr(app, "GRACE_PERIOD", -1)
+    red, _ = await server.start(**V2)
+    spectator = await watch_game(server, red)
     await red.close()
-    # Those who watch meanwhile, or leave, don't change how long it is kept.
-    async with asyncio.timeout(TIMEOUT):
-        while app.WATCH:
-            visitor = await come(server, "spectator", init)
-            await visitor.receive()
-            await visitor.close()
-    # The clock of the event loop is not exact to the last digit.
-    assert loop.time() - begun > 0.19
-    await spectator.expect_error("gone")
-    await spectator.expect_close(1000)
+    await spectator.expect(present(open=["yellow"], spectators=1))
+    app.forget_old()
+    assert await hear(spectator) == []
 
 
-async def test_keys_of_a_forgotten_game_are_unknown(server):
-    red, init = await server.start(**V2)
-    async with server.departure():
-        await red.close()
-    for role, name in [("join", "join"), ("join", "rejoin"), ("watch", "watch")]:
-        client = await server.connect(**V2)
-        await client.send({"type": "init", role: init[name]})
-        await client.expect(NOT_FOUND)
-        await client.expect_close(1000)
-
-
-async def test_game_that_a_base_client_started_is_forgotten_at_once(server, long_grace):
+async def test_match_that_a_base_client_started_is_forgotten_at_once(server):
     red, init = await server.start()
     yellow = await server.join(init["join"], **V2)
-    spectator = await come(server, "spectator", init)
+    spectator = await server.watch(init["watch"], **V2)
     base = await server.watch(init["watch"])
     await base.expect_nothing()
     await red.play(3)
@@ -167,32 +184,17 @@ async def test_game_that_a_base_client_started_is_forgotten_at_once(server, long
 
 @pytest.mark.parametrize("name", [None, "join", "watch"])
 async def test_stopping_closes_every_connection_with_1001(name):
-    async with app.serve_games("127.0.0.1", 0) as games:
-        server = Server(games)
-        red, yellow, init = await start_game(server)
-        spectator = await come(server, "spectator", init)
-        await hear(spectator)
-        _, other = await server.start(**V2)
-        silent = await server.connect(**V2)
-        # Somebody arrives just now.
-        newcomer = await server.connect(**V2)
-        await newcomer.send({"type": "init", **({name: other[name]} if name else {})})
+    games = await serve()
+    server = Server(games)
+    red, yellow, _ = await start_game(server)
+    spectator = await watch_game(server, red, yellow)
+    _, other = await server.start(**V2)
+    silent = await server.connect(**V2)
+    # Somebody arrives just now.
+    newcomer = await server.connect(**V2)
+    key = {name: other["code"]} if name else {}
+    await newcomer.send({"type": "init", **key})
+    await stop(games)
     for client in (red, yellow, spectator, silent, newcomer):
         await client.expect_close(1001)
-    await forgotten()
-    assert (app.JOIN, app.WATCH) == ({}, {})
-
-
-async def test_stopping_is_quiet_while_a_seat_is_probed():
-    async with app.serve_games("127.0.0.1", 0) as games:
-        server = Server(games)
-        red, init = await server.start(**V2)
-        spectator = await come(server, "spectator", init)
-        red.websocket.transport.pause_reading()
-        newcomer = await come(server, "red", init)
-        # The probe has begun when this is answered.
-        await hear(spectator)
-    await newcomer.expect_close(1001)
-    red.vanish()
-    await forgotten()
-    assert (app.JOIN, app.WATCH) == ({}, {})
+    forget_all()

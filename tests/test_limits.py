@@ -8,78 +8,103 @@ import pytest
 from websockets.asyncio.client import connect
 
 import app
+import serving
 from helpers import (
     PONG,
     TIMEOUT,
     V2,
     Server,
+    forget_all,
+    hear,
     hear_presence,
+    play_all,
     played,
     present,
+    serve,
     start_game,
+    stop,
+    watch_game,
 )
 
 
-@pytest.fixture
-async def real_grace():
-    """Games wait for their players; those that are left in the end are forgotten."""
-    yield
-    for match in list(app.FORSAKEN):
-        app.forget(match)
-
-
 def test_figures_are_those_of_the_contract():
-    assert app.GRACE_PERIOD == 600
+    assert app.GRACE_PERIOD == 24 * 60 * 60
     assert app.INIT_TIMEOUT == 10
-    assert app.PROBE_TIMEOUT == 2
-    assert app.PRESENCE_INTERVAL == 0.2
-    assert app.MAX_FORSAKEN == 10_000
+    assert app.MAX_KEPT == 10_000
+    assert app.SAVE_INTERVAL == 0.2
+    assert app.PRESENCE_INTERVAL == serving.PRESENCE_INTERVAL == 0.2
+    assert serving.PROBE_TIMEOUT == 2
 
 
-# Games whose players are all away
+# Matches to which nobody is connected
 
 
-async def leave(server, red):
-    async with server.departure():
-        await red.close()
+async def start_and_leave(server, *columns):
+    """Start a match, play in these columns, leave, and return the match."""
+    red, init = await server.start(**V2)
+    yellow = await server.join(init["code"], **V2)
+    await hear_presence(yellow)
+    for number, column in enumerate(columns):
+        await [red, yellow][number % 2].play(column)
+        await (red if number % 2 else yellow).receive()
+    match = app.WATCH[init["watch"]]
+    for player in (red, yellow):
+        async with server.departure():
+            await player.close()
+    return match
 
 
-async def test_game_that_is_forsaken_longest_is_forgotten_when_they_are_too_many(
-    server, real_grace, monkeypatch
+# How many moves were played in the matches, the one left longest ago first; and
+# which of them are forgotten, one after the other, when too many are kept.
+KEPT = [
+    ([2, 2, 2, 2], [0, 1, 2, 3]),
+    ([0, 0, 0, 0], [0, 1, 2, 3]),
+    ([2, 1, 3, 0], [1, 3, 0, 2]),
+    ([2, 2, 2, 1], [3, 0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize(("moves", "order"), KEPT)
+async def test_match_with_an_open_seat_is_forgotten_before_those_left_longer_ago(
+    server, monkeypatch, moves, order
 ):
-    monkeypatch.setattr(app, "MAX_FORSAKEN", 3)
-    games = [await server.start(**V2) for _ in range(5)]
-    spectator = await server.watch(games[1][1]["watch"])
-    for red, _ in games[:3]:
-        await leave(server, red)
-    assert len(app.FORSAKEN) == 3
-    # One who comes back counts no more, and then is the last to have left.
-    back = await server.join(games[0][1]["rejoin"], **V2)
-    await hear_presence(back)
-    await leave(server, back)
-    await leave(server, games[3][0])
-    await spectator.expect_error("gone")
-    await spectator.expect_close(1000)
-    assert {init["watch"] for _, init in games} - {*app.WATCH} == {games[1][1]["watch"]}
-    await leave(server, games[4][0])
-    kept = [games[number][1] for number in (0, 3, 4)]
-    assert {*app.WATCH} == {init["watch"] for init in kept}
-    names = "join", "rejoin", "invite"
-    assert {*app.JOIN} == {init[name] for init in kept for name in names}
+    columns = [[3, 4, 5][:number] for number in moves]
+    matches = [await start_and_leave(server, *some) for some in columns]
+    forgotten = []
+    for number in (4, 3, 2, 1, 0):
+        monkeypatch.setattr(app, "MAX_KEPT", number)
+        app.forget_old()
+        left = [match for match in matches if match not in forgotten]
+        assert len(app.LEFT) == number
+        forgotten += [match for match in left if match not in app.LEFT]
+    assert forgotten == [matches[number] for number in order]
 
 
-@pytest.mark.usefixtures("no_grace")
-async def test_game_that_is_forgotten_at_once_is_not_forgotten_again(
+async def test_match_to_which_somebody_came_back_counts_as_left_last(
     server, monkeypatch
 ):
-    monkeypatch.setattr(app, "MAX_FORSAKEN", 0)
-    red, _ = await server.start(**V2)
-    await leave(server, red)
-    assert (app.JOIN, app.WATCH, app.FORSAKEN) == ({}, {}, {})
+    monkeypatch.setattr(app, "MAX_KEPT", 1)
+    first, second = [await start_and_leave(server) for _ in range(2)]
+    back = await server.watch(first.watch_key, **V2)
+    await hear_presence(back)
+    # One who watches is one who is here.
+    app.forget_old()
+    assert {*app.LEFT} == {second}
+    async with server.departure():
+        await back.close()
+    app.forget_old()
+    assert {*app.LEFT} == {first}
 
 
-@pytest.mark.usefixtures("no_grace")
-async def test_spectators_of_a_forgotten_game_are_closed_together(server):
+async def test_what_is_too_old_does_not_count_as_too_many(server, monkeypatch):
+    monkeypatch.setattr(app, "MAX_KEPT", 1)
+    old, new = [await start_and_leave(server) for _ in range(2)]
+    app.LEFT[old] -= app.GRACE_PERIOD + 60
+    app.forget_old()
+    assert {*app.LEFT} == {new}
+
+
+async def test_spectators_of_a_forgotten_match_are_closed_together(server):
     red, init = await server.start()
     spectators = [await server.watch(init["watch"]) for _ in range(4)]
     await spectators[-1].expect_nothing()
@@ -99,26 +124,23 @@ async def test_spectators_of_a_forgotten_game_are_closed_together(server):
 # Connections
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_compression_is_off_whatever_the_client_offers(server):
     url = f"ws://127.0.0.1:{server.port}/"
     async with connect(url, compression="deflate") as websocket:
         assert "Sec-WebSocket-Extensions" not in websocket.response.headers
 
 
-@pytest.mark.usefixtures("no_grace")
-async def test_headers_of_the_handshake_are_not_kept(server):
-    _, init = await server.start()
-    spectator = await server.watch(init["watch"])
-    await spectator.expect_nothing()
-    for websocket in server.server.connections:
-        assert not [*websocket.request.headers, *websocket.response.headers]
+async def test_request_of_the_handshake_is_not_kept(server):
+    client = await server.connect("?watch=key")
+    await client.send({"type": "init"})
+    await client.receive()
+    (websocket,) = server.server.connections
+    assert (websocket.request.path, [*websocket.request.headers]) == ("", [])
 
 
-@pytest.mark.usefixtures("no_grace")
 async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
     flooder, _ = await server.start(**V2)
-    await hear_presence(flooder)
+    await hear(flooder)
     turns = 0
 
     async def count_turns():
@@ -138,36 +160,34 @@ async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
 
 
 @pytest.mark.slow
-async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised(
-    real_grace,
-):
-    async with app.serve_games("127.0.0.1", 0) as games:
-        server = Server(games)
-        red, yellow, init = await start_game(server)
-        lively = await server.watch(init["watch"], **V2)
-        for client in (red, lively):
-            told = present("red", "yellow", spectators=1)
-            assert await hear_presence(client) == told
-        silent = await server.connect()
-        begun = time.monotonic()
+async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised():
+    games = await serve()
+    server = Server(games)
+    red, yellow, _ = await start_game(server)
+    await play_all(red, yellow, [3, 4])
+    lively = await watch_game(server, red)
+    silent = await server.connect()
+    begun = time.monotonic()
 
-        async def next_event(client):
-            """Return the next event, and when it came, however late."""
-            event = json.loads(await client.websocket.recv())
-            return event, time.monotonic() - begun
+    async def next_event(client):
+        """Return the next event, and when it came, however late."""
+        event = json.loads(await client.websocket.recv())
+        return event, time.monotonic() - begun
 
-        yellow.websocket.transport.pause_reading()
-        async with asyncio.timeout(2 * TIMEOUT):
-            (left, noticed), (late, refused) = await asyncio.gather(
-                next_event(red), next_event(silent)
-            )
-        assert left == present("red", spectators=1)
-        assert 16.5 <= noticed <= 18.5
-        assert late["type"] == "error"
-        assert 9.5 <= refused <= 11
-        await silent.expect_close(1008)
-        # Who answers pings stays, however long nothing happens.
-        await lively.expect(left)
-        await red.play(3)
-        await lively.expect(*played(3))
-        yellow.vanish()
+    yellow.websocket.transport.pause_reading()
+    async with asyncio.timeout(2 * TIMEOUT):
+        (left, noticed), (late, refused) = await asyncio.gather(
+            next_event(red), next_event(silent)
+        )
+    assert left == present("red", spectators=1)
+    assert 16.5 <= noticed <= 18.5
+    assert late["type"] == "error"
+    assert 9.5 <= refused <= 11
+    await silent.expect_close(1008)
+    # Who answers pings stays, however long nothing happens.
+    await lively.expect(left)
+    await red.play(5)
+    await lively.expect(played(3, 4, 5)[-1])
+    yellow.vanish()
+    await stop(games)
+    forget_all()

@@ -4,16 +4,19 @@ import time
 
 import pytest
 
+import app
 from helpers import (
     NOT_YOUR_TURN,
     V2,
-    come,
+    come_back,
     hear,
     hear_presence,
     play_all,
     present,
     start_game,
     started,
+    waiting,
+    watch_game,
 )
 
 at = pytest.mark.usefixtures("at_once")
@@ -22,24 +25,29 @@ at = pytest.mark.usefixtures("at_once")
 @at
 async def test_everybody_is_told_who_comes_and_goes(server):
     red, init = await server.start(**V2)
+    assert await hear(red) == [started(), present("red", open=["yellow"]), waiting()]
     spectator = await server.watch(init["watch"], **V2)
-    await spectator.expect(started(), present("red", spectators=1))
-    await red.expect(started(), present("red"), present("red", spectators=1))
-    yellow = await server.join(init["join"], **V2)
+    told = present("red", open=["yellow"], spectators=1)
+    assert (await hear(spectator))[1:] == [started(), told]
+    await red.expect(told)
+    yellow = await server.join(init["code"], **V2)
     for client in (red, spectator):
         await client.expect(present("red", "yellow", spectators=1))
     await spectator.close()
     await red.expect(present("red", "yellow"))
+    # Nobody can take a seat in which somebody has moved.
+    await hear(yellow)
+    await play_all(red, yellow, [3, 4])
     yellow.vanish()
     await red.expect(present("red"))
 
 
 @at
 async def test_red_stands_before_yellow_whoever_came_first(server):
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     await red.close()
     await yellow.expect(present("yellow"))
-    red = await come(server, "red", init)
+    red = await come_back(server, red)
     await yellow.expect(present("red", "yellow"))
     assert (await hear(red))[-1] == present("red", "yellow")
 
@@ -47,21 +55,19 @@ async def test_red_stands_before_yellow_whoever_came_first(server):
 @at
 async def test_base_clients_are_counted_but_not_told(server):
     red, init = await server.start(**V2)
-    yellow = await server.join(init["join"])
+    yellow = await server.join(init["code"])
     await yellow.expect_nothing()
     spectator = await server.watch(init["watch"])
     await spectator.expect_nothing()
-    assert await hear(red) == [
-        started(),
-        present("red"),
+    assert (await hear(red))[-2:] == [
         present("red", "yellow"),
         present("red", "yellow", spectators=1),
     ]
     await yellow.close()
-    await red.expect(present("red", spectators=1))
+    await red.expect(present("red", open=["yellow"], spectators=1), waiting())
     await spectator.expect_nothing()
     await spectator.close()
-    await red.expect(present("red"))
+    await red.expect(present("red", open=["yellow"]))
 
 
 @at
@@ -71,7 +77,7 @@ async def test_presence_is_not_sent_when_nobody_comes_or_goes(server):
     await yellow.play(5)
     await yellow.expect(NOT_YOUR_TURN)
     silent = await server.connect(**V2)
-    for key in (init["join"], init["rejoin"], init["watch"] + "x"):
+    for key in (yellow.init["rejoin"], init["rejoin"], init["watch"] + "x"):
         third = await server.join(key, **V2)
         await third.expect_error()
         await third.expect_close(1000)
@@ -83,17 +89,20 @@ async def test_presence_is_not_sent_when_nobody_comes_or_goes(server):
 @at
 async def test_presence_of_another_game_is_not_sent(server):
     red, yellow, _ = await start_game(server)
-    red2, _, init2 = await start_game(server)
-    await server.watch(init2["watch"], **V2)
-    await red2.expect(present("red", "yellow", spectators=1))
+    await watch_game(server, *(await start_game(server))[:2])
     for player in (red, yellow):
         assert await hear(player) == []
 
 
-# With the real PRESENCE_INTERVAL
+# With the real PRESENCE_INTERVAL, or a longer one
 
 
-@pytest.mark.usefixtures("no_grace")
+@pytest.fixture
+def slowly(monkeypatch):
+    """Presence is announced so slowly that much can happen meanwhile."""
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0.5)
+
+
 async def test_crowd_costs_each_spectator_a_few_events(server):
     red, yellow, init = await start_game(server)
     begun = time.monotonic()
@@ -113,24 +122,34 @@ async def test_crowd_costs_each_spectator_a_few_events(server):
     await red.expect_nothing()
 
 
-@pytest.mark.usefixtures("no_grace")
-async def test_each_is_told_only_if_it_differs_from_what_they_were_told(server):
+@pytest.mark.usefixtures("slowly")
+async def test_others_are_told_by_one_tick_after_a_change_and_not_at_once(server):
     red, yellow, init = await start_game(server)
-    old = await server.watch(init["watch"], **V2)
-    one = present("red", "yellow", spectators=1)
-    for client in (red, yellow, old):
-        assert await hear_presence(client) == one
-    # The interval begins with what changes nothing in the end.
-    away = await server.watch(init["watch"], **V2)
-    await hear_presence(away)
-    for client in (red, yellow, old):
-        assert await hear_presence(client) == present("red", "yellow", spectators=2)
+    spectator = await server.watch(init["watch"], **V2)
+    told = present("red", "yellow", spectators=1)
+    assert await hear_presence(spectator) == told
+    for player in (red, yellow):
+        assert await hear(player) == []
+    for player in (red, yellow):
+        await player.expect(told)
+
+
+@pytest.mark.usefixtures("slowly")
+async def test_each_is_told_only_if_it_differs_from_what_they_were_told(server):
+    red, yellow, _ = await start_game(server)
+    old = await watch_game(server, red, yellow)
+    # Of one who comes and goes between two ticks nobody hears.
+    away = await come_back(server, old)
+    assert await hear_presence(away) == present("red", "yellow", spectators=2)
     async with server.departure():
         await away.close()
-    new = await server.watch(init["watch"], **V2)
-    assert await hear_presence(new) == present("red", "yellow", spectators=2)
+    new = await come_back(server, old)
+    two = present("red", "yellow", spectators=2)
+    assert await hear_presence(new) == two
+    for client in (red, yellow, old):
+        assert await hear_presence(client) == two
     async with server.departure():
         await old.close()
     for client in (red, yellow, new):
-        assert await hear_presence(client) == one
+        assert await hear_presence(client) == present("red", "yellow", spectators=1)
         await client.expect_nothing()

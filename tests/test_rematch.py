@@ -10,15 +10,15 @@ from helpers import (
     ask,
     asked,
     begin_rematch,
-    come,
+    come_back,
     hear,
     play_all,
     played,
     present,
-    seat_of,
     sitting,
     start_game,
     started,
+    watch_game,
     won,
 )
 
@@ -31,13 +31,10 @@ pytestmark = pytest.mark.usefixtures("at_once")
     ids=["red wins", "yellow wins", "draw"],
 )
 async def test_everybody_is_told_the_end_once_after_the_last_move(server, columns, end):
-    red, yellow, init = await start_game(server)
-    spectator = await come(server, "spectator", init)
-    told = present("red", "yellow", spectators=1)
-    for player in (red, yellow):
-        await player.expect(told)
+    red, yellow, _ = await start_game(server)
+    spectator = await watch_game(server, red, yellow)
     await play_all(red, yellow, columns, then=[end])
-    assert await hear(spectator) == [started(), told, *played(*columns), end]
+    assert await hear(spectator) == [*played(*columns), end]
     for player in (red, yellow):
         assert await hear(player) == []
 
@@ -73,15 +70,14 @@ async def test_rematch_is_refused_to_whoever_has_asked_already(server, player):
 
 @pytest.mark.parametrize("columns", [[], [3], RED_WINS])
 async def test_rematch_is_refused_to_a_spectator(server, columns):
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     then = [won("red")] if columns == RED_WINS else []
     await play_all(red, yellow, columns, then=then)
-    spectator = await come(server, "spectator", init)
-    await hear(spectator)
+    spectator = await watch_game(server, red, yellow)
     await ask(spectator)
     await spectator.expect_error("watching")
     for client in (red, yellow):
-        assert await hear(client) == [present("red", "yellow", spectators=1)]
+        assert await hear(client) == []
 
 
 @pytest.mark.parametrize("order", [("red", "yellow"), ("yellow", "red")])
@@ -91,11 +87,9 @@ async def test_rematch_is_refused_to_a_spectator(server, columns):
     ids=["won", "drawn"],
 )
 async def test_rematch_starts_when_both_have_asked(server, columns, end, wins, order):
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     await play_all(red, yellow, columns, then=[end])
-    spectator = await come(server, "spectator", init)
-    for client in (red, yellow, spectator):
-        await hear(client)
+    spectator = await watch_game(server, red, yellow)
     for player in order:
         await ask(sitting(player, red, yellow))
         for client in (red, yellow, spectator):
@@ -105,10 +99,8 @@ async def test_rematch_starts_when_both_have_asked(server, columns, end, wins, o
 
 
 async def test_rematch_begins_on_an_empty_board_with_the_other_player(server):
-    red, yellow, init = await start_game(server)
-    spectator = await come(server, "spectator", init)
-    await hear(red)
-    await hear(yellow)
+    red, yellow, _ = await start_game(server)
+    spectator = await watch_game(server, red, yellow)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
     await begin_rematch(red, yellow, started("yellow", red=1))
     await red.play(0)
@@ -152,29 +144,26 @@ async def test_both_must_ask_again_for_the_next_rematch(server):
 
 
 async def test_keys_stay_the_same_in_a_rematch(server):
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
     await begin_rematch(red, yellow, started("yellow", red=1))
-    async with server.departure():
-        await red.close()
-    red = await come(server, "red", init)
-    told = [
-        seat_of("red", init),
-        started("yellow", red=1),
-        present("red", "yellow"),
-    ]
-    assert await hear(red) == told
+    for player in (red, yellow):
+        async with server.departure():
+            await player.close()
+        back = await come_back(server, player)
+        told = [player.init, started("yellow", red=1), present("red", "yellow")]
+        assert await hear(back) == told
 
 
 @pytest.mark.parametrize("way", ["close", "vanish"])
 async def test_rematch_stays_asked_for_while_the_asker_is_away(server, way):
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
     await ask(red)
     await yellow.expect(asked("red"))
     await red.close() if way == "close" else red.vanish()
     await yellow.expect(present("yellow"))
-    red = await come(server, "red", init)
+    red = await come_back(server, red)
     await yellow.expect(present("red", "yellow"))
     await hear(red)
     await ask(red)
@@ -185,7 +174,7 @@ async def test_rematch_stays_asked_for_while_the_asker_is_away(server, way):
 
 
 async def test_rematch_may_begin_while_the_asker_is_away(server):
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
     await ask(red)
     await yellow.expect(asked("red"))
@@ -196,26 +185,19 @@ async def test_rematch_may_begin_while_the_asker_is_away(server):
     move = played(3, first="yellow")
     begun = [started("yellow", red=1), *move]
     await yellow.expect(asked("yellow"), *begun)
-    red = await come(server, "red", init)
-    told = [seat_of("red", init), *begun, present("red", "yellow")]
-    assert await hear(red) == told
+    back = await come_back(server, red)
+    assert await hear(back) == [red.init, *begun, present("red", "yellow")]
 
 
-async def test_rematch_stays_asked_for_while_both_are_away(server, long_grace):
-    red, yellow, init = await start_game(server)
+async def test_rematch_stays_asked_for_while_everybody_is_away(server):
+    red, yellow, _ = await start_game(server)
     await play_all(red, yellow, RED_WINS, then=[won("red")])
     await ask(yellow)
-    spectator = await come(server, "spectator", init)
-    await hear(spectator)
-    await yellow.close()
-    await red.close()
-    await spectator.expect(present("red", spectators=1), present(spectators=1))
-    red = await come(server, "red", init)
+    for player in (yellow, red):
+        async with server.departure():
+            await player.close()
+    back = await come_back(server, red)
     past = [started(), *played(*RED_WINS), won("red"), asked("yellow")]
-    assert await hear(red) == [
-        seat_of("red", init),
-        *past,
-        present("red", spectators=1),
-    ]
-    await ask(red)
-    await red.expect(asked("red"), started("yellow", red=1))
+    assert await hear(back) == [red.init, *past, present("red")]
+    await ask(back)
+    await back.expect(asked("red"), started("yellow", red=1))

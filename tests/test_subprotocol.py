@@ -1,7 +1,8 @@
-"""Tests of the extension ``connect4.v2``: what its clients see of the server."""
+"""Tests of the subprotocol connect4.v2: what its clients see of the server."""
 
 import pytest
 
+import app
 from helpers import (
     DRAW,
     DRAWN,
@@ -13,15 +14,18 @@ from helpers import (
     ask,
     asked,
     begin_rematch,
-    come,
+    come_back,
     hear,
+    open_seat,
     play_all,
     played,
     present,
-    seat_of,
     sitting,
+    start_base_game,
     start_game,
     started,
+    waiting,
+    watch_game,
     won,
 )
 
@@ -30,24 +34,34 @@ pytestmark = pytest.mark.usefixtures("at_once")
 # Starting, joining, watching
 
 
-async def test_first_player_receives_init_start_and_presence(server):
+KEYS = {"rejoin": 16, "watch": 16, "code": 6}  # and how long they are
+
+
+async def test_first_player_receives_init_start_presence_and_waiting(server):
     red, init = await server.start(**V2)
-    join, watch, rejoin = init["join"], init["watch"], init["rejoin"]
-    assert init == {
-        "type": "init",
-        "join": join,
-        "watch": watch,
-        "player": "red",
-        "rejoin": rejoin,
-        "invite": init["invite"],
-        "host": None,
-    }
-    assert len({join, watch, rejoin}) == 3
-    assert all(len(key) == 16 for key in (join, watch, rejoin))
-    assert await hear(red) == [started(), present("red")]
+    keys = {name: init[name] for name in KEYS}
+    assert init == {"type": "init", "player": "red", **keys, "host": None}
+    assert {name: len(key) for name, key in keys.items()} == KEYS
+    assert await hear(red) == [started(), present("red", open=["yellow"]), waiting()]
 
 
-async def test_extension_is_chosen_among_several_subprotocols(server):
+async def test_others_receive_the_same_but_for_seat_and_key(server):
+    red, yellow, init = await start_game(server)
+    rejoin = yellow.init["rejoin"]
+    assert yellow.init == {**init, "player": "yellow", "rejoin": rejoin}
+    assert rejoin not in init.values()
+    spectator = await watch_game(server, red, yellow)
+    del init["rejoin"]
+    assert spectator.init == {**init, "player": None}
+
+
+async def test_host_is_the_address_on_the_local_network(server, monkeypatch):
+    monkeypatch.setattr(app, "LISTENING", ["127.0.0.1", "192.0.2.1"])
+    _, init = await server.start(**V2)
+    assert init["host"] == "192.0.2.1"
+
+
+async def test_subprotocol_is_chosen_among_several(server):
     red, init = await server.start(subprotocols=["chat", "connect4.v2", "x"])
     assert red.websocket.subprotocol == "connect4.v2"
     assert init["player"] == "red"
@@ -83,38 +97,44 @@ async def test_newcomer_receives_the_past_in_order(server, who, columns, then, f
         await ask(sitting(then[1]["player"], red, yellow))
         await red.expect(then[1])
         await yellow.expect(then[1])
-    past = [start, *played(*columns, first=first), *then]
+    told = [start, *played(*columns, first=first), *then]
     if who == "spectator":
-        expected = [*past, present("red", "yellow", spectators=1)]
+        newcomer = await server.watch(init["watch"], **V2)
+        told = [{**init, "player": None}, *told]
+        told[0].pop("rejoin")
+        told.append(present("red", "yellow", spectators=1))
     else:
-        expected = [seat_of(who, init), *past, present("red", "yellow")]
+        leaver = sitting(who, red, yellow)
         async with server.departure():
-            await sitting(who, red, yellow).close()
-    newcomer = await come(server, who, init)
-    assert await hear(newcomer) == expected
+            await leaver.close()
+        newcomer = await come_back(server, leaver)
+        told = [leaver.init, *told, present("red", "yellow")]
+    assert await hear(newcomer) == told
 
 
-async def test_rejoin_key_does_not_watch(server):
+@pytest.mark.parametrize(("role", "name"), [("watch", "rejoin"), ("join", "watch")])
+async def test_keys_are_not_interchangeable(server, role, name):
     _, init = await server.start(**V2)
-    client = await server.watch(init["rejoin"], **V2)
+    client = await server.connect(**V2)
+    await client.send({"type": "init", role: init[name]})
     await client.expect(NOT_FOUND)
     await client.expect_close(1000)
 
 
-# Games of base clients and clients of the extension
+# Games of base clients and others
 
 
 @pytest.mark.parametrize(
     ("columns", "end", "seen"),
     [(RED_WINS, won("red"), [won("red")]), (DRAWN, DRAW, [])],
 )
-async def test_base_client_in_a_game_of_the_extension_gets_base_events_only(
+async def test_base_client_among_others_gets_base_events_only(
     server, columns, end, seen
 ):
     red, init = await server.start(**V2)
-    yellow = await server.join(init["join"])
+    yellow = await server.join(init["code"])
     await yellow.expect_nothing()
-    await red.expect(started(), present("red"), present("red", "yellow"))
+    assert (await hear(red))[-1] == present("red", "yellow")
     await play_all(red, yellow, columns)
     await ask(red)
     assert await hear(red) == [end, asked("red")]
@@ -125,12 +145,13 @@ async def test_base_client_in_a_game_of_the_extension_gets_base_events_only(
     assert await hear(red) == []
 
 
-async def test_client_of_the_extension_joins_the_game_of_a_base_client(server):
+async def test_page_joins_the_game_of_a_base_client(server):
     red, init = await server.start()
     assert init.keys() == {"type", "join", "watch"}
     yellow = await server.join(init["join"], **V2)
+    keys = {"rejoin": init["join"], "watch": init["watch"]}
     assert await hear(yellow) == [
-        {**seat_of("yellow", init), "host": None},
+        {"type": "init", "player": "yellow", **keys, "code": None, "host": None},
         started(),
         present("red", "yellow"),
     ]
@@ -138,6 +159,18 @@ async def test_client_of_the_extension_joins_the_game_of_a_base_client(server):
     await ask(yellow)
     assert await hear(yellow) == [asked("yellow")]
     await red.expect_nothing()
+
+
+async def test_seats_of_a_base_client_s_game_are_never_open(server):
+    red, yellow, init = await start_base_game(server)
+    spectator = await server.watch(init["watch"], **V2)
+    for player in (red, yellow):
+        await hear(spectator)
+        await open_seat(spectator, "yellow")
+        await spectator.expect_error("can't be opened")
+        if player is red:
+            await yellow.close()
+            await spectator.expect(present("red", spectators=1))
 
 
 async def test_base_spectators_get_base_events_only_of_a_rematch_too(server):
@@ -163,9 +196,9 @@ PING = {"type": "ping"}
 
 async def start_watched_game(server, columns=()):
     """Return the clients at a game, by who they are, when they have heard all."""
-    red, yellow, init = await start_game(server)
+    red, yellow, _ = await start_game(server)
     await play_all(red, yellow, columns)
-    spectator = await come(server, "spectator", init)
+    spectator = await watch_game(server, red, yellow)
     clients = {"red": red, "yellow": yellow, "spectator": spectator}
     for client in clients.values():
         await hear(client)
@@ -188,6 +221,8 @@ async def test_ping_is_answered_in_order_to_its_sender_only(server, who, columns
 
 # What is refused
 
+BAD_PLAYERS = ["null", "true", "0", '""', '"Red"', '"green"', '["red"]', "{}"]
+
 UNEXPECTED = [
     *(message for message in NOT_EXPECTED if message != '{"type": "ping"}'),
     '{"type": "pong"}',
@@ -195,6 +230,8 @@ UNEXPECTED = [
     '{"type": "presence", "players": [], "spectators": 0}',
     '{"type": "PING"}',
     '{"type": ["ping"]}',
+    '{"type": "open"}',
+    *(f'{{"type": "open", "player": {player}}}' for player in BAD_PLAYERS),
     b'{"type": "ping"}',
 ]
 
