@@ -527,13 +527,18 @@ def open_games(path, port):
 def handle_signals(stop):
     """Set an event when the process is told to stop."""
     loop = asyncio.get_running_loop()
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    # Windows has no SIGHUP, and nohup ignores it.
-    if signal.getsignal(getattr(signal, "SIGHUP", signal.SIGINT)) != signal.SIG_IGN:
-        numbers.append(getattr(signal, "SIGHUP", signal.SIGINT))
-    for number in numbers:
-        # Unlike loop.add_signal_handler(), this works on all systems.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+    def handle(*_):
+        # A second Ctrl-C may come when the loop is closed already.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP.
+        # nohup ignores SIGHUP, and so does a shell Ctrl-C for its background jobs.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            # Unlike loop.add_signal_handler(), this works on all systems.
+            signal.signal(number, handle)
 
 
 async def main():

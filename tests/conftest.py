@@ -52,23 +52,24 @@ async def server():
 @pytest.fixture
 async def launch():
     """Start the program, and wait until it says that it is ready."""
-    from helpers import TIMEOUT, Page, Program, execute, free_port, result
+    from helpers import HERE, TIMEOUT, Page, Program, execute, free_port, result
 
     programs = []
 
     async def launch(
         *options,
-        command=(sys.executable, "app.py"),
+        command=(sys.executable, HERE / "app.py"),
         bind="127.0.0.1",
         games=":memory:",
         port=None,
+        cwd=HERE,
     ):
         page = Page(port or free_port())
         if games is not None:
             options = ("--games", games, *options)
         if bind is not None:
             options = ("--bind", bind, *options)
-        process = await execute(*command, page.port, *options)
+        process = await execute(*command, page.port, *options, cwd=cwd)
         programs.append(Program(process, page))
         async with asyncio.timeout(TIMEOUT):
             with contextlib.suppress(asyncio.IncompleteReadError):
@@ -134,14 +135,9 @@ async def browser():
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """A folder with a certificate for localhost, and its key."""
-    from proxy import NGINX, OPENSSL, make_certificate
+    from proxy import OPENSSL, make_certificate, need
 
-    for name, path in {"nginx": NGINX, "openssl": OPENSSL}.items():
-        if path is None:
-            advice = f"no {name}: install it, on Debian with apt install {name}"
-            if os.environ.get("CI"):
-                pytest.fail(advice)
-            pytest.skip(advice)
+    need("openssl", OPENSSL)
     folder = tmp_path_factory.mktemp("certificate")
     make_certificate(folder)
     return folder

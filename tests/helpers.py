@@ -364,14 +364,14 @@ async def start_base_game(server):
     return red, yellow, init
 
 
-# The page's server, and processes
+# Requests, and processes
 
 # A request that somebody begins and doesn't end.
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
 
 
 class Answer(typing.NamedTuple):
-    """What the page's server answered."""
+    """What the server answered to a request."""
 
     status: int
     headers: dict
@@ -379,7 +379,7 @@ class Answer(typing.NamedTuple):
 
 
 class Page:
-    """The page's server, seen by a client that can send anything."""
+    """A server, seen by a client that can send anything."""
 
     def __init__(self, port, host="127.0.0.1"):
         self.port = port
@@ -410,9 +410,9 @@ class Page:
         return Answer(int(status.split()[1]), headers, body)
 
     @contextlib.asynccontextmanager
-    async def half_open(self, port, data=HALF):
+    async def half_open(self, data=HALF):
         """Begin a request, and leave it at that until the end of the block."""
-        _, writer = await asyncio.open_connection(self.host, port)
+        _, writer = await asyncio.open_connection(self.host, self.port)
         writer.write(data)
         try:
             await writer.drain()
@@ -423,12 +423,12 @@ class Page:
                 await writer.wait_closed()
 
 
-async def execute(*command):
-    """Start a process, with the settings of Python that are everybody's."""
+async def execute(*command, cwd=HERE):
+    """Start a process in a folder, with the settings of Python that are everybody's."""
     pipe = asyncio.subprocess.PIPE
     env = {name: os.environ[name] for name in os.environ if name[:6] != "PYTHON"}
     return await asyncio.create_subprocess_exec(
-        *map(str, command), cwd=HERE, env=env, stdout=pipe, stderr=pipe
+        *map(str, command), cwd=cwd, env=env, stdout=pipe, stderr=pipe
     )
 
 

@@ -1,82 +1,116 @@
-"""Tests of the page's HTTP server, and of the command line."""
+"""Tests of the one port, over HTTP and over WebSocket, and of the command line."""
 
 import asyncio
 import contextlib
-import errno
 import functools
+import os
 import re
 import signal
 import socket
 import sys
+import types
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import serve
-from websockets.exceptions import InvalidStatus
+import websockets.asyncio.server
 
 import app
+import serving
 from helpers import (
     HALF,
+    HERE,
     KEYS,
     TIMEOUT,
     V2,
+    Client,
     Page,
     execute,
     free_port,
     has_ipv6,
     played,
     result,
+    serve,
+    stop,
 )
-from page import FILES, HERE
 
-
-@contextlib.asynccontextmanager
-async def serving():
-    """The page, live."""
-    async with app.serve_page("127.0.0.1", 0, app.DRAINING) as server:
-        yield Page(server.sockets[0].getsockname()[1])
+# A whole handshake, but for the empty line.
+HANDSHAKE = HALF + (
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 
 
 @pytest.fixture
 async def page():
-    async with serving() as page:
-        yield page
+    server = await serve()
+    yield Page(server.sockets[0].getsockname()[1])
+    await stop(server)
 
 
 # What is served
 
 TYPES = {
-    "css": "text/css; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+FILES = {
+    "/": HERE / "index.html",
+    "/main.js": HERE / "main.js",
+    "/connect4.js": HERE / "connect4.js",
+    "/connect4.css": HERE / "connect4.css",
+    **{f"/page/{file.name}": file for file in (HERE / "page").iterdir()},
 }
 
 
-def name_of(path):
-    """Return the name of the file that a path stands for."""
-    return {"/": "index.html", "/favicon.ico": "favicon.svg"}.get(path, path[1:])
+async def test_files_of_the_page_are_served_with_their_types(page):
+    assert "/page/game.js" in FILES
+    for path, file in FILES.items():
+        status, headers, body = await page.request(path)
+        assert (status, body) == (200, file.read_bytes())
+        assert headers["Content-Type"] == TYPES[file.suffix]
+        assert headers["Content-Length"] == str(len(body))
 
 
-@pytest.mark.parametrize("text", [None, "● é ☃ 🟡\n"], ids=["real", "not ASCII"])
-async def test_file_is_served_with_its_type(monkeypatch, tmp_path, text):
-    folder = HERE
-    if text is not None:
-        folder = tmp_path
-        for name, _ in FILES.values():
-            (folder / name).write_text(f"\n{name}: {text}", encoding="utf-8")
-        monkeypatch.setattr("page.HERE", folder)
-    async with serving() as page:
-        for path in FILES:
-            name = name_of(path)
-            status, headers, body = await page.request(path)
-            assert (status, body) == (200, (folder / name).read_bytes())
-            assert headers["Content-Type"] == TYPES[name.rpartition(".")[2]]
-            assert headers["Content-Length"] == str(len(body))
+async def test_text_that_is_not_ascii_is_served_as_utf_8(monkeypatch, tmp_path):
+    (tmp_path / "page").mkdir()
+    for name in (*serving.NAMES, "page/new.js"):
+        (tmp_path / name).write_text(f"{name}: ● é ☃ 🟡\n", encoding="utf-8")
+    monkeypatch.setattr(serving, "HERE", tmp_path)
+    server = await serve()
+    page = Page(server.sockets[0].getsockname()[1])
+    for path in ("/main.js", "/page/new.js"):
+        _, headers, body = await page.request(path)
+        assert body.decode() == f"{path[1:]}: ● é ☃ 🟡\n"
+        assert headers["Content-Length"] == str(len(body))
+    await stop(server)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/abc234", "/ABC234", "/aBc23z", "/000000", "/abc234?join=x&/app.py"),
+        # What sentences, mail programs and people add.
+        *("/abc234.", "/abc234)", "/abc234%20", "/abc234_", "/abc234%22%3E,"),
+        *("/abc234%E2%80%A6", "/abc234%0D%0A", "/abc234%F0%9F%99%82", "/abc234%FF"),
+    ],
+)
+async def test_short_link_to_a_match_leads_to_the_page(page, path):
+    answer = await page.request(path)
+    assert (answer.status, answer.body) == (200, FILES["/"].read_bytes())
+    assert answer.headers["Content-Type"] == TYPES[".html"]
+
+
+async def test_query_is_ignored(page):
+    for path, file in FILES.items():
+        for query in ("?", "?join=a", "?watch=b&x=/../app.py", "??", "?%00"):
+            assert (await page.request(path + query)).body == file.read_bytes()
+    assert (await page.request("/app.py?/main.js")).status == 404
 
 
 async def test_head_gets_the_headers_and_no_body(page):
-    for path in (*FILES, "/nothing"):
+    for path in ("/", "/main.js", "/abc234", "/nothing"):
         get = await page.request(path)
         head = await page.request(path, method="HEAD")
         for headers in (get.headers, head.headers):
@@ -84,11 +118,33 @@ async def test_head_gets_the_headers_and_no_body(page):
         assert head == (get.status, get.headers, b"")
 
 
+# What is not served
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/app.py", "/README.md", "/.git/config", "/tests/conftest.py", "/index.html"),
+        *("/../../etc/passwd", "/page/../app.py", "/%2e%2e/app.py", "/page%2f../x.js"),
+        *("//main.js", "/main.js/", "\\main.js", "/MAIN.JS", "/main.js%00", "/page/"),
+        *("", "*", "main.js", "http://127.0.0.1/main.js", "/%252e%252e/app.py"),
+        # No code, or more than a code.
+        *("/abc23", "/abc2345", "/abc23.", "/abc.234", "/abc234.js", "/abc234/"),
+        *("/abc234%2F", "/abc234%C3%A9", "/abc234%D9%A3", "/%C3%A9bc234", "/x/abc234"),
+    ],
+)
+async def test_anything_else_is_answered_in_words_with_a_link(page, path):
+    status, headers, body = await page.request(path)
+    assert (status, headers["Content-Type"]) == (404, TYPES[".html"])
+    assert b"There is nothing here." in body
+    assert re.findall(rb'<a href="(.*?)">', body) == [b"/"]
+
+
 async def test_other_methods_are_not_allowed(page):
     for method in ("POST", "OPTIONS", "get"):
-        answer = await page.request("/", method=method)
-        assert answer.status == 405
-        assert answer.headers["Allow"] == "GET, HEAD"
+        for path in ("/", "/nothing"):
+            answer = await page.request(path, method=method)
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 async def test_each_answer_carries_the_headers_that_protect(page):
@@ -102,56 +158,49 @@ async def test_each_answer_carries_the_headers_that_protect(page):
         "form-action 'none'",
         "frame-ancestors 'none'",
     }
-    for method, path in [("GET", "/"), ("HEAD", "/nothing"), ("POST", "/main.js")]:
-        _, headers, _ = await page.request(path, method=method)
+    upgrade = "Host: x", "Upgrade: websocket"  # without a key
+    refused = *upgrade, "Origin: http://evil.example"
+    requests = [
+        (200, "GET", "/", ()),
+        (404, "HEAD", "/nothing", ()),
+        (405, "POST", "/main.js", ()),
+        (426, "GET", "/", upgrade),
+        (403, "GET", "/", refused),
+    ]
+    for expected, method, path, lines in requests:
+        status, headers, _ = await page.request(path, method=method, headers=lines)
+        assert status == expected
         assert headers["Cache-Control"] == "no-cache"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert {*headers["Content-Security-Policy"].split("; ")} == policy
+        assert "Server" not in headers
 
 
-# What is not served
-
-NOT_SERVED = [
-    *("/app.py", "/README.md", "/.git/config", "/tests/conftest.py", "/index.html"),
-    *(
-        "/../../etc/passwd",
-        "/%2e%2e/app.py",
-        "//main.js",
-        "/main.js/",
-        "\\main.js",
-    ),
-    *("", "*", "main.js", "/MAIN.JS", "/main.js%00", "http://127.0.0.1/main.js"),
-]
-
-# A request that isn't one, and the status of the answer.
+# Bytes that are no request, and the status of the answer. The library gives it
+# before it asks anybody, so that these carry no headers that protect. What it can't
+# parse it doesn't answer at all.
 NOT_EVEN_A_REQUEST = {
-    "space in the path": (b"GET /app.py main.js HTTP/1.1\r\n\r\n", 400),
-    "very long path": (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n", 414),
-    "too many headers": (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1000 + b"\r\n", 431),
-    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n", 400),
-    "chunks": (
-        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        400,
-    ),
-    "body": (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", 400),
-    "bytes after it": (b"GET / HTTP/1.1\r\n\r\n" + bytes(2000), 400),
+    "very long path": (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 414),
+    "very long header": (b"GET / HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
+    "too many headers": (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 129 + b"\r\n", 431),
+    "space in the path": (b"GET /app.py main.js HTTP/1.1\r\n\r\n", None),
+    "not ASCII": ("GET /é HTTP/1.1\r\n\r\n".encode(), None),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n", None),
+    "chunks": (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", None),
+    "body": (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n", None),
+    "other lines": (b"GET / HTTP/1.1\n\n", None),
 }
-
-
-async def test_nothing_else_is_served(page):
-    for path in NOT_SERVED:
-        answer = await page.request(path)
-        assert (answer.status, answer.body) == (404, b"There is nothing here.\n")
 
 
 @pytest.mark.parametrize(
     ("data", "status"), NOT_EVEN_A_REQUEST.values(), ids=NOT_EVEN_A_REQUEST
 )
-async def test_what_is_no_request_is_refused_in_words(page, data, status):
-    head, _, body = (await page.exchange(data)).decode().partition("\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status} ")
-    assert len(body.split()) > 3
+async def test_what_is_no_request_ends_the_connection(page, data, status):
+    answer = await page.exchange(data)
+    expected = rb"HTTP/1.1 %d " % status if status else b"$"
+    assert re.match(expected, answer)
+    assert b"Server" not in answer
     assert (await page.request("/")).status == 200
 
 
@@ -163,30 +212,190 @@ async def test_request_that_breaks_off_closes_the_connection(page):
 
 
 async def test_half_a_request_closes_the_connection_in_the_end(monkeypatch):
-    hasty = functools.partial(serve, open_timeout=0.05)
-    monkeypatch.setattr("page.serve", hasty)
-    async with serving() as page:
-        for data in (b"", b"GET", HALF):
-            assert await page.exchange(data) == b""
+    # Ten seconds are too long for a test.
+    hasty = functools.partial(websockets.asyncio.server.serve, open_timeout=0.05)
+    monkeypatch.setattr(serving, "serve", hasty)
+    server = await serve()
+    page = Page(server.sockets[0].getsockname()[1])
+    for data in (b"", b"GET", HALF):
+        assert await page.exchange(data) == b""
+    await stop(server)
 
 
-async def test_handshake_does_not_open_a_websocket(page):
-    for path, status in [("/", 200), ("/main.js", 200), ("/nothing", 404)]:
-        for offered in (None, [app.EXTENSION]):
-            with pytest.raises(InvalidStatus) as excinfo:
-                await connect(f"ws://127.0.0.1:{page.port}{path}", subprotocols=offered)
-            assert excinfo.value.response.status_code == status
-    assert (app.JOIN, app.WATCH) == ({}, {})
+# Requests that are too long
 
 
-# Keys in the query string
+def long_request(length):
+    """Return a request of so many bytes, none of whose lines is long."""
+    data = b"GET / HTTP/1.1\r\n"
+    while length - len(data) > 500:
+        data += b"X: " + b"x" * 200 + b"\r\n"
+    return data + b"X: " + b"x" * (length - len(data) - 7) + b"\r\n\r\n"
 
 
-async def test_query_string_is_ignored(page):
-    for path in FILES:
-        for query in ("?", "?join=a", "?watch=b&x=/../app.py", "??", "?%00"):
-            assert (await page.request(path + query)).status == 200
-    assert (await page.request("/app.py?/main.js")).status == 404
+async def test_request_may_be_16_kib_long_and_no_longer(page):
+    longest = long_request(16 * 1024)
+    assert b"200 OK" in await page.exchange(longest)
+    # Of one that is longer, it isn't waited for the end.
+    for too_long in (long_request(16 * 1024 + 1), long_request(16 * 1024 + 5)[:-2]):
+        with contextlib.suppress(ConnectionError):
+            assert await page.exchange(too_long) == b""
+
+
+async def test_400_half_requests_do_not_fill_the_memory(launch):
+    program = await launch()
+    before = memory(program)
+    half = b"GET / HTTP/1.1\r\n" + (b"X: " + b"x" * 8000 + b"\r\n") * 127
+    async with contextlib.AsyncExitStack() as half_open:
+        for _ in range(400):
+            with contextlib.suppress(ConnectionError):
+                await half_open.enter_async_context(program.page.half_open(half))
+        assert (await program.page.request("/")).status == 200
+        assert memory(program) - before < 16
+    await program.stop()
+
+
+def memory(program):
+    """Return the memory of the program at its worst, in MiB."""
+    with open(f"/proc/{program.process.pid}/status") as status:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) / 1024
+
+
+# What follows a request
+
+
+INIT = b"\x81\x90" + bytes(4) + b'{"type": "init"}'
+
+# Pieces that come one after the other.
+TOO_MUCH = {
+    "bytes": [b"GET / HTTP/1.1\r\n\r\n" + bytes(2000)],
+    "much": [b"GET / HTTP/1.1\r\n\r\n" + bytes(200_000)],
+    "requests": [b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20],
+    "event": [HANDSHAKE + b"\r\n" + INIT],
+    "no frame": [HANDSHAKE + b"\r\n" + bytes(2000)],
+    "end in two pieces": [HANDSHAKE, b"\r\n" + INIT],
+    "line in two pieces": [HANDSHAKE + b"\r", b"\n" + INIT],
+    "many pieces": [HANDSHAKE[:9], HANDSHAKE[9:-1], b"\n", b"\r\n" + bytes(2000)],
+}
+
+
+@pytest.mark.parametrize("pieces", TOO_MUCH.values(), ids=TOO_MUCH)
+async def test_who_sends_more_than_a_request_is_dropped(page, pieces):
+    reader, writer = await asyncio.open_connection(page.host, page.port)
+    for piece in pieces:
+        writer.write(piece)
+        # The server has received the piece when it answers somebody else.
+        assert (await page.request("/")).status == 200
+    async with asyncio.timeout(TIMEOUT):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+
+
+async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page):
+    def hurry():
+        for _ in range(100):
+            with socket.create_connection((page.host, page.port)) as sock:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with contextlib.suppress(ConnectionError):
+                    sock.sendall(HANDSHAKE + b"\r\n")
+                    for _ in range(20):
+                        sock.sendall(bytes(9))
+
+    await asyncio.to_thread(hurry)
+    assert (await page.request("/")).status == 200
+
+
+# Handshakes
+
+
+async def shake_hands(page, *headers):
+    """Send a handshake, and return all that is answered to it before events."""
+    reader, writer = await asyncio.open_connection(page.host, page.port)
+    lines = HANDSHAKE.replace(b"Host: 127.0.0.1\r\n", b"")
+    lines += "".join(f"{header}\r\n" for header in headers).encode()
+    writer.write(lines + b"\r\n")
+    async with asyncio.timeout(TIMEOUT):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 101 " not in answer:
+            answer += await reader.read()
+    writer.close()
+    return answer.decode()
+
+
+HOST = "Host: games.example:8000"
+OWN = {
+    "no page": [HOST],
+    "the page": [HOST, "Origin: http://games.example:8000"],
+    "other port": [HOST, "Origin: http://games.example"],
+    "TLS": [HOST, "Origin: https://games.example"],
+    "capitals": [HOST, "Origin: http://Games.Example:8000"],
+    "IPv6": ["Host: [2001:db8::1]:8000", "Origin: http://[2001:db8::1]:8000"],
+    "proxy": ["Host: 127.0.0.1", "X-Forwarded-Host: x.example", "Origin: https://x.example"],
+    "proxies": ["Host: y", "X-Forwarded-Host: x.example, z", "Origin: https://x.example"],
+    "proxies that add": [HOST, "X-Forwarded-Host: y", "X-Forwarded-Host: x", "Origin: http://x"],
+}  # fmt: skip
+FOREIGN = {
+    "other": [HOST, "Origin: http://evil.example:8000"],
+    "other name": [HOST, "Origin: http://games.example.evil.example"],
+    "user": [HOST, "Origin: http://games.example:8000@evil.example"],
+    "part of the name": [HOST, "Origin: http://example"],
+    "null": [HOST, "Origin: null"],
+    "empty": [HOST, "Origin:"],
+    "garbage": [HOST, "Origin: http://[games.example"],
+    "no host in either": ["Host:", "Origin: null"],
+    "file": [HOST, "Origin: file://"],
+    "IPv6": ["Host: [2001:db8::1]:8000", "Origin: http://[2001:db8::2]:8000"],
+    "two": [HOST, "Origin: http://games.example", "Origin: http://evil.example"],
+    "no Host": ["Origin: http://games.example"],
+    "proxy": [HOST, "X-Forwarded-Host: x.example", "Origin: http://evil.example"],
+    "no proxy's": [HOST, "X-Forwarded-For: x.example", "Origin: http://x.example"],
+}
+
+
+@pytest.mark.parametrize("headers", OWN.values(), ids=OWN)
+async def test_own_page_and_clients_without_a_page_may_connect(page, headers):
+    answer = await shake_hands(page, *headers)
+    assert answer.startswith("HTTP/1.1 101 ")
+    assert "Server:" not in answer
+
+
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
+async def test_other_pages_are_refused_in_words(page, headers):
+    answer = await shake_hands(page, *headers)
+    assert answer.startswith("HTTP/1.1 403 ")
+    assert answer.endswith("\r\n\r\nOnly this server's own page may connect.\n")
+
+
+async def test_nothing_of_a_handshake_is_kept(server):
+    await server.connect("?join=secret", additional_headers={"Cookie": "x=y"})
+    (connection,) = server.server.connections
+    assert connection.request.path == ""
+    assert dict(connection.request.headers) == {}
+
+
+async def test_games_are_on_any_path_of_both_ports(launch):
+    program = await launch()
+    for path in ("", "1/", "page/game.js?join=x", "abc234", "nothing"):
+        red = await program.connect(path)
+        await red.send({"type": "init"})
+        init = await red.receive()
+        address = f"ws://127.0.0.1:{program.port + 1}/{path}"
+        async with websockets.connect(address) as websocket:
+            yellow = Client(websocket)
+            await yellow.send({"type": "init", "join": init["join"]})
+            await yellow.expect_nothing()
+            await red.play(3)
+            for player in (red, yellow):
+                await player.expect(*played(3))
+    await program.stop()
+
+
+async def test_next_port_serves_the_page_too(launch):
+    program = await launch()
+    for path, file in FILES.items():
+        answer = await Page(program.port + 1).request(path)
+        assert (answer.status, answer.body) == (200, file.read_bytes())
 
 
 async def test_keys_are_never_logged(page, log):
@@ -201,42 +410,42 @@ async def test_keys_are_never_logged(page, log):
     for rest in ("", " x HTTP/1.1\r\n\r\n", "\0\r\n\r\n", "x" * 9000, "é"):
         data = await page.exchange(f"GET /?join={key}{rest}".encode(), end=True)
         assert key.encode() not in data
+    for origin in ("null", "http://y"):
+        await shake_hands(page, "Host: y", f"Referer: {key}", f"Origin: {origin}")
     assert key not in log.getvalue()
 
 
 # The command line
 
-# Systems on which something fails.
+# Systems on which something is missing, or fails.
 SYSTEM = """
-import asyncio, errno, os, runpy, socket
-
-def fail(*_):
-    raise {}
-
-{} = fail
+import errno, os, runpy, signal, socket, sys
+{}
+sys.path.insert(0, os.getcwd())
+sys.argv[0] = "app.py"
 runpy.run_path("app.py", run_name="__main__")
 """
-NO_NETWORK = SYSTEM.format("OSError(errno.ENETUNREACH, '')", "socket.socket.connect")
-FORBIDDEN = SYSTEM.format(
-    "OSError(errno.EACCES, os.strerror(errno.EACCES))", "socket.socket.bind"
-)
-WINDOWS = SYSTEM.format(
-    "NotImplementedError", "asyncio.SelectorEventLoop.add_signal_handler"
-)
 
-# A system that was started with ipv6.disable=1.
-NO_IPV6 = """
-import errno, runpy, socket
+FORBIDDEN = SYSTEM.format("""
+def fail(*_):
+    raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+socket.socket.bind = fail
+""")
 
+# ipv6.disable=1 on the command line of Linux.
+NO_IPV6 = SYSTEM.format("""
 class Socket(socket.socket):
     def __init__(self, family=-1, *arguments, **options):
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported")
         super().__init__(family, *arguments, **options)
-
 socket.socket = Socket
-runpy.run_path("app.py", run_name="__main__")
-"""
+""")
+
+WINDOWS = SYSTEM.format("""
+del signal.SIGHUP
+sys.modules["resource"] = sys.modules["fcntl"] = None
+""")
 
 
 async def run(*arguments, code=None):
@@ -247,49 +456,41 @@ async def run(*arguments, code=None):
 
 def places(program):
     """Return the hosts that the program prints, and for whom they are."""
-    pattern = rf"On this (machine|network):    http://(.*):{program.page.port}/\n\n"
+    pattern = rf"On this (machine|network):    http://(.*):{program.port}/.*\n\n"
     assert re.fullmatch(f"({pattern})+Ctrl-C stops.\n", program.text)
-    return dict(re.findall(pattern, program.text))
+    # The best comes first.
+    return dict(reversed(re.findall(pattern, program.text)))
 
 
 async def test_program_prints_an_address_that_can_be_opened(launch):
     program = await launch()
     assert places(program) == {"machine": "127.0.0.1"}
     assert (await program.page.request("/")).status == 200
-    # The game is played on the next port.
-    red, init = await program.start()
-    yellow = await program.join(init["join"])
-    await red.play(3)
-    for player in (red, yellow):
-        await player.expect(*played(3))
     # Nothing else is printed, from here to the end.
     await program.stop()
 
 
-async def test_program_listens_on_all_interfaces(launch):
-    program = await launch(bind=None)
-    for host in ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]:
-        assert (await Page(program.page.port, host).request("/")).status == 200
-        answer = await Page(program.port, host).exchange(HALF + b"\r\n")
-        # A WebSocket server's, to half a handshake.
-        assert answer.startswith(b"HTTP/1.1 4")
+async def expect_all_interfaces(program):
+    """Check that the program can be reached at every address of this machine."""
     hosts = places(program)
-    assert hosts["machine"] == "localhost"
-    host = hosts["network"].strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as udp:
-        udp.bind((host, 0))  # fails with the address of somebody else
-
-
-async def test_program_listens_on_all_interfaces_where_ipv6_is_off(launch):
-    program = await launch(bind=None, command=(sys.executable, "-c", NO_IPV6))
-    assert (await program.page.request("/")).status == 200
+    assert hosts.pop("machine") == "localhost"
+    network = [host.strip("[]") for host in hosts.values()]
+    for host in ["127.0.0.1", *(["::1"] if has_ipv6() else []), *network]:
+        for port in (program.port, program.port + 1):
+            assert (await Page(port, host).request("/")).status == 200
     await program.stop()
 
 
-async def test_address_is_localhost_where_there_is_no_network(launch):
-    program = await launch(bind=None, command=(sys.executable, "-c", NO_NETWORK))
-    assert places(program) == {"machine": "localhost"}
+async def test_program_listens_on_all_interfaces(launch):
+    await expect_all_interfaces(await launch(bind=None))
+
+
+@pytest.mark.parametrize("code", [NO_IPV6, WINDOWS], ids=["no IPv6", "Windows"])
+async def test_program_runs_where_something_is_missing(launch, code):
+    program = await launch(bind=None, command=(sys.executable, "-c", code))
+    assert places(program)["machine"] == "localhost"
+    await program.start()
+    assert (await program.page.request("/")).status == 200
     await program.stop()
 
 
@@ -298,23 +499,24 @@ async def test_program_binds_to_nothing_but_the_address_that_is_given(launch):
         pytest.skip("this machine has no IPv6")
     program = await launch(bind="::1")
     assert places(program) == {"machine": "[::1]"}
-    assert (await Page(program.page.port, "::1").request("/")).status == 200
-    for port in (program.page.port, program.port):
+    for port in (program.port, program.port + 1):
+        assert (await Page(port, "::1").request("/")).status == 200
         with pytest.raises(ConnectionRefusedError):
             await Page(port).request("/")
 
 
 async def test_default_is_port_8000_on_all_interfaces(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["app.py"])
-    assert vars(app.parse_arguments()) == {"port": 8000, "bind": None}
+    assert vars(app.parse_arguments()) == {"port": 8000, "bind": None, "games": None}
     status, output, errors = await run("--help")
     assert (status, errors) == (0, "")
     assert "default: 8000" in output
+    assert "default: games-PORT.sqlite3" in re.sub(r"-\s+", "-", output)
 
 
 async def test_bad_arguments_are_answered_by_the_usage():
     bad_ports = ["0", "-1", "65535", "abc", "80.0", "9" * 5000]
-    for arguments in (*bad_ports, "8000 8001", "8000 --bind"):
+    for arguments in (*bad_ports, "8000 8001", "8000 --bind", "8000 --games"):
         status, output, errors = await run(*arguments.split())
         assert (status, output) == (2, "")
         assert errors.startswith("usage: ")
@@ -323,18 +525,33 @@ async def test_bad_arguments_are_answered_by_the_usage():
 
 async def expect_one_line(pattern, *arguments, code=None):
     """Run the program, and check that it ends with one line, and what it contains."""
-    status, output, errors = await run(*arguments, code=code)
+    status, output, errors = await run(*arguments, "--games", ":memory:", code=code)
     assert (status, output) == (1, "")
     assert re.fullmatch(rf"[^\n]*{pattern}[^\n]*\n", errors, re.IGNORECASE)
     assert "None" not in errors
 
 
 @pytest.mark.parametrize("bind", [["--bind", "127.0.0.1"], []], ids=["bind", "all"])
-@pytest.mark.parametrize("which", [0, 1], ids=["page", "WebSocket"])
-async def test_port_that_is_taken_is_named_in_one_line(bind, which):
+async def test_port_that_is_taken_is_named_in_one_line(bind):
     port = free_port()
-    with socket.create_server(("127.0.0.1", port + which)):
-        await expect_one_line(rf"\b{port + which}\b.*taken", port, *bind)
+    with socket.create_server(("127.0.0.1", port)):
+        await expect_one_line(rf"\b{port}\b.*taken", port, *bind)
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", None])
+async def test_program_does_without_the_next_port_if_that_is_taken(launch, bind):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        program = await launch(port=port, bind=bind)
+        assert (await program.page.request("/")).status == 200
+        red, init = await program.start()
+        yellow = await program.join(init["join"])
+        await red.play(3)
+        await yellow.expect(*played(3))
+        program.process.send_signal(signal.SIGTERM)
+        status, _, errors = await result(program.process)
+    assert status == 0
+    assert re.fullmatch(rf"Doing without port {port + 1}: .*in use.*\n", errors)
 
 
 async def test_port_that_is_forbidden_is_not_said_to_be_taken():
@@ -348,24 +565,68 @@ async def test_address_that_is_not_of_this_machine_is_told_in_one_line(address):
     await expect_one_line(rf"\b{port}\b", port, "--bind", address)
 
 
+@pytest.mark.parametrize("name", ["nobody.invalid", "x" * 70, "a..b", "é\udc80"])
+async def test_name_that_is_no_address_is_told_in_one_line(name):
+    await expect_one_line("not an address", free_port(), "--bind", name)
+
+
+# Open files
+
+
+def limited(limit):
+    """Return the command that starts the program with a limit of open files."""
+    shell = f'ulimit {limit}; exec "$@"'
+    return "sh", "-c", shell, "sh", sys.executable, "app.py"
+
+
+async def test_soft_limit_of_open_files_is_raised(launch):
+    program = await launch(command=limited("-Sn 64"))
+    await asyncio.gather(*(program.start() for _ in range(100)))
+    await program.stop()
+
+
+async def test_too_many_connections_are_one_line_and_no_traceback(launch):
+    program = await launch(command=limited("-n 64"))
+    async with contextlib.AsyncExitStack() as crowd:
+        for _ in range(100):
+            await crowd.enter_async_context(program.page.half_open())
+        async with asyncio.timeout(TIMEOUT):
+            line = await program.process.stderr.readline()
+        assert line == b"Too many connections: some have to wait. See ulimit -n.\n"
+    await program.start(**V2)
+    await program.stop()
+
+
+async def test_warning_that_comes_again_is_logged_once_a_minute(log, monkeypatch):
+    for minute in (5, 5.5, 5.9, 6.1, 6.2):
+        clock = types.SimpleNamespace(monotonic=lambda minute=minute: 60 * minute)
+        monkeypatch.setattr(serving, "time", clock)
+        serving.warn("the sky falls")
+    assert log.getvalue().count("the sky falls") == 2
+
+
+async def test_other_exceptions_are_logged_as_ever(log):
+    serving.handle_exception(asyncio.get_running_loop(), {"message": "the sky falls"})
+    assert "the sky falls" in log.getvalue()
+
+
 # The end
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_signal_ends_the_program_in_time_whatever_the_clients_do(launch, number):
     program = await launch()
     async with contextlib.AsyncExitStack() as half_open:
-        for port in (program.port, program.page.port):
+        for port in (program.port, program.port + 1):
             for data in (HALF, b""):
-                context = program.page.half_open(port, data)
-                await half_open.enter_async_context(context)
+                await half_open.enter_async_context(Page(port).half_open(data))
         silent = await program.connect()
         idle, init = await program.start()
         stalled = await program.join(init["join"])
         spectator = await program.watch(init["watch"])
-        # A game that waits for its player.
+        # A match that waits for its player.
         away, _ = await program.start(**V2)
         await away.close()
         for client in (stalled, spectator):
@@ -380,72 +641,37 @@ async def test_signal_ends_the_program_in_time_whatever_the_clients_do(launch, n
         await client.expect_close(1001)
 
 
-async def test_bytes_after_a_request_are_no_traceback(launch):
-    program = await launch()
-    request = b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n"
-    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    upgrade = b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" + key
-    handshake = HALF + upgrade + b"\r\n"
-    for page in (program.page, Page(program.port)):
-        for data in (request + bytes(2000), request * 20, handshake + bytes(2000)):
-            assert b"200 OK" not in await page.exchange(data)
-        with contextlib.suppress(ConnectionError):
-            await page.exchange(request + b"x" * 200_000)
-    await program.stop()
-
-
-async def test_second_ctrl_c_ends_the_program_without_a_word(launch):
-    program = await launch()
+async def test_ctrl_c_again_and_again_ends_the_program_without_a_word(launch):
     for _ in range(3):
-        frozen, _ = await program.start(**V2)
-        frozen.websocket.transport.pause_reading()
-    leaver, _ = await program.start(**V2)
-    await leaver.close()
-    program.process.send_signal(signal.SIGINT)
-    # The program has begun to stop when the page is closed.
-    async with asyncio.timeout(TIMEOUT):
-        with contextlib.suppress(ConnectionError):
-            while True:
-                _, writer = await asyncio.open_connection(
-                    "127.0.0.1", program.page.port
-                )
-                writer.close()
-    program.process.send_signal(signal.SIGINT)
-    _, output, errors = await result(program.process)
-    assert (output, errors) == ("", "")
-
-
-async def test_too_many_connections_are_logged_once_a_minute(log):
-    loop = asyncio.get_running_loop()
-    full = {"exception": OSError(errno.EMFILE, "Too many open files")}
-    app.warn_of_waiting.cache_clear()
-    for minute in (5, 5, 5, 6, 6):
-        app.warn_of_waiting(minute)
-    assert log.getvalue().count("Too many connections") == 2
-    app.handle_exception(loop, full)
-    assert log.getvalue().count("Too many connections") == 3
-
-
-async def test_other_exceptions_are_logged_as_ever(log):
-    app.handle_exception(asyncio.get_running_loop(), {"message": "the sky falls"})
-    assert "the sky falls" in log.getvalue()
+        program = await launch()
+        await program.start(**V2)
+        ended = asyncio.create_task(program.process.wait())
+        while not ended.done():
+            # Not send_signal(), which looks for the exit status before ours does.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(program.process.pid, signal.SIGINT)
+            await asyncio.wait([ended], timeout=0.002)
+        status, *words = await result(program.process)
+        assert words == ["", ""]
+        # In its last moments, Python itself has given up its signal handlers.
+        assert status in (0, -signal.SIGINT)
 
 
 async def test_background_job_of_a_shell_is_ended_by_sigterm(launch):
     # A shell has its background jobs ignore Ctrl-C.
     shell = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
     program = await launch(command=(*shell, sys.executable, "app.py"))
-    client = await program.connect()
+    client, _ = await program.start()
     program.process.send_signal(signal.SIGINT)
     await client.expect_nothing()
     await program.start()
     await program.stop()
-    await client.expect_close(1001)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-async def test_event_loop_need_not_handle_signals(launch, number):
-    program = await launch(command=(sys.executable, "-c", WINDOWS))
-    client = await program.connect()
-    await program.stop(number)
-    await client.expect_close(1001)
+async def test_nohup_lets_the_program_live_on(launch):
+    program = await launch(command=("nohup", sys.executable, "app.py"))
+    client, _ = await program.start()
+    program.process.send_signal(signal.SIGHUP)
+    await client.expect_nothing()
+    await program.start()
+    await program.stop()
