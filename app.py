@@ -26,7 +26,7 @@ import time
 from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
-from addresses import find_addresses, print_addresses
+from addresses import best_address, print_addresses
 from connect4 import PLAYER1, PLAYER2, IllegalMove
 from match import DRAW, MOVES, WINS, Match, Refused, opponent
 from serving import (
@@ -186,7 +186,7 @@ def where(websocket, match):
         "player": player,
         "watch": match.watch_key,
         "code": match.code,
-        "host": next((address for _, address in find_addresses(LISTENING)), None),
+        "host": best_address(LISTENING),
     }
     if player is not None:
         event["rejoin"] = match.keys[player]

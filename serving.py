@@ -289,17 +289,21 @@ async def listen(handler, host, port):
 
     def complete(connection, request, response):
         """Add to an answer what each of them carries, or takes away."""
-        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            # Nobody needs what the handshake said any more, and it has keys in it.
-            request.headers.clear()
-            request.path = ""
-        else:
+        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
             response.headers.update(HEADERS)
         if request.method == "HEAD":
             response.body = b""
 
+    def handle(connection):
+        """Let the handler have a connection when its handshake is over."""
+        # Nobody needs what was said then any more, and it has keys in it.
+        connection.request.headers.clear()
+        connection.request.path = ""
+        connection.response.headers.clear()
+        return handler(connection)
+
     server = await serve(
-        handler,
+        handle,
         host,
         port,
         create_connection=Connection,
