@@ -157,7 +157,7 @@ function comeBack(before, past) {
   // Who looks back goes on with that, unless another game has begun.
   const isContinued =
     isSame && before.moves.every((move, number) => isEqual(move, state.moves[number]));
-  state.shown = isContinued ? before.shown : null;
+  state.shown = isOurs && isContinued ? before.shown : null;
   state.event = isOurs ? null : { type: "init", player: state.player };
   state.here = isSame ? state.here : state.players;
   if (state.sent !== null && !(isOurs && canSend(state))) {
