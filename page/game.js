@@ -74,7 +74,7 @@ export function updateConnection(state, connection) {
 
 function apply(state, event, now) {
   const isNews = state.connection === "open";
-  const news = isNews ? { event, note: "", hint: "" } : {};
+  const news = isNews ? { event, note: "", hint: "", error: null } : {};
   switch (event.type) {
     case "init": {
       const { player, rejoin, watch, code, host } = event;
