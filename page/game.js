@@ -92,6 +92,8 @@ function apply(state, event, now) {
         drawn: false,
         rematch: [],
         isAsking: false,
+        // It takes two to begin another one.
+        here: isNews ? PLAYERS : state.here,
       };
     case "play": {
       const { player, column, row } = event;
