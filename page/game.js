@@ -160,7 +160,9 @@ function comeBack(before, past) {
   const isContinued =
     isSame && before.moves.every((move, number) => isEqual(move, state.moves[number]));
   state.shown = isOurs && isContinued ? before.shown : null;
-  state.event = isOurs ? null : { type: "init", player: state.player };
+  state.event = isOurs
+    ? findMissed(before, state, isContinued)
+    : { type: "init", player: state.player };
   state.here = isSame ? state.here : state.players;
   if (state.sent !== null && !(isOurs && canSend(state))) {
     // It has arrived, or it's too late for it.
@@ -169,6 +171,14 @@ function comeBack(before, past) {
     state.sent = null;
   }
   return state;
+}
+
+// Return the last of what has happened while the connection was lost: an event, or null.
+function findMissed(before, { moves }, isContinued) {
+  if (!isContinued) {
+    return { type: "start" };
+  }
+  return moves.length > before.moves.length ? { type: "play", ...moves.at(-1) } : null;
 }
 
 function isEqual(move, other) {
