@@ -123,6 +123,8 @@ function apply(state, event, now) {
         open,
         spectators,
         left,
+        // The last free seat is taken: nobody is invited any more.
+        isInviting: state.isInviting && !(state.open.length > 0 && open.length === 0),
         here: [...new Set([...state.here, ...players])],
         // Who opens a seat forgets what was asked for there.
         rematch: state.rematch.filter((player) => !open.includes(player)),
