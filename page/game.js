@@ -281,11 +281,12 @@ export function isFull(state, column) {
   return height(state.moves, column) === ROWS;
 }
 
-// Return whether we may ask for a rematch now.
+// Return whether we may ask for a rematch now. Who started a match that has no code knows
+// nothing of rematches, and nobody else can take that seat.
 export function canAskRematch(state) {
-  const { player, rematch, isAsking } = state;
+  const { player, keys, rematch, isAsking } = state;
   const isOurs = player !== null && !rematch.includes(player) && !isAsking;
-  return isCurrent(state) && isOver(state) && isOurs;
+  return isCurrent(state) && isOver(state) && isOurs && keys.code !== null;
 }
 
 // Return whether a player isn't here, but may come back to the seat.

@@ -31,6 +31,8 @@ import {
   title,
 } from "./words.js";
 
+const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
+
 // Return what there is to see:
 //
 //   phase, player, winner, asked, card    in a word each, for the style sheet
@@ -134,7 +136,7 @@ function describeAct(state) {
   const { player, open, rematch, problem, shown, keys } = state;
   if (problem !== null) {
     return problem.watch === undefined
-      ? { name: "new", label: "New game", symbol: "new", look: "key" }
+      ? NEW_GAME
       : state.isOurs
         ? null
         : { name: "watch", label: "Watch", symbol: "eye", look: "key" };
@@ -143,6 +145,11 @@ function describeAct(state) {
     return null;
   }
   const room = { name: "room", label: "Let somebody play", symbol: "room", look: "key" };
+  const isEnding = isOver(state) || awayPlayers(state).length > 0;
+  if (player !== null && keys.code === null && isEnding) {
+    // Who has started it can't come back, and knows nothing of rematches.
+    return NEW_GAME;
+  }
   if (player === null) {
     const free = PLAYERS.find((each) => open.includes(each));
     if (free !== undefined && keys.code !== null) {
@@ -159,7 +166,7 @@ function describeAct(state) {
     return { name: "invite", label: "Invite", symbol: "invite", look: "key" };
   }
   if (isAway(state, other)) {
-    return keys.code === null ? null : room;
+    return room;
   }
   if (canAskRematch(state)) {
     const look = rematch.includes(other) ? other : "key";

@@ -11,9 +11,10 @@ import {
   score,
   shownMoves,
   turn,
+  wasHere,
   winningLine,
 } from "./game.js";
-import { PLAYERS, ROWS, opponent } from "./rules.js";
+import { PLAYER1, PLAYERS, ROWS, opponent } from "./rules.js";
 
 const NUMBERS = "none one two three four five six seven eight nine ten".split(" ");
 
@@ -51,7 +52,7 @@ export function sentence(state) {
     return `${capitalize(free)}’s seat is free.`;
   }
   if (away.length > 0 && (player !== null || away.length === PLAYERS.length)) {
-    return describeAway(away);
+    return describeAway(state, away);
   }
   if (isOver(state) && player !== null && asked !== undefined) {
     return `${capitalize(asked)} wants to play again.`;
@@ -225,11 +226,21 @@ function describeAbsent(state) {
   const free = PLAYERS.filter((player) => state.open.includes(player));
   const seats = free.map((player) => `${capitalize(player)}’s seat is free.`);
   const away = awayPlayers(state);
-  return [...seats, away.length > 0 ? describeAway(away) : ""].filter(Boolean).join(" ");
+  return [...seats, away.length > 0 ? describeAway(state, away) : ""]
+    .filter(Boolean)
+    .join(" ");
 }
 
-function describeAway(away) {
-  return away.length === 1 ? `${capitalize(away[0])} is away.` : "Both players are away.";
+function describeAway(state, away) {
+  if (away.length > 1) {
+    return "Both players are away.";
+  }
+  const [player] = away;
+  if (state.keys.code !== null || (player !== PLAYER1 && wasHere(state, player))) {
+    return `${capitalize(player)} is away.`;
+  }
+  // Who has started a match that has no code can't come back to it.
+  return player === PLAYER1 ? "Red has left." : "Yellow isn’t here yet.";
 }
 
 function describeRematch({ player, rematch }) {
