@@ -43,13 +43,13 @@ export function sentence(state) {
   }
   const away = awayPlayers(state);
   const others = player === null ? PLAYERS : [opponent(player)];
-  const free = others.find((other) => open.includes(other));
+  const free = others.filter((other) => open.includes(other));
   const asked = others.find((other) => rematch.includes(other));
   if (isWaiting(state)) {
     return "";
   }
-  if (free !== undefined) {
-    return `${capitalize(free)}’s seat is free.`;
+  if (free.length > 0) {
+    return describeFree(free);
   }
   if (away.length > 0 && (player !== null || away.length === PLAYERS.length)) {
     return describeAway(state, away);
@@ -224,11 +224,17 @@ function describeTurn(state) {
 
 function describeAbsent(state) {
   const free = PLAYERS.filter((player) => state.open.includes(player));
-  const seats = free.map((player) => `${capitalize(player)}’s seat is free.`);
   const away = awayPlayers(state);
-  return [...seats, away.length > 0 ? describeAway(state, away) : ""]
+  return [
+    free.length > 0 ? describeFree(free) : "",
+    away.length > 0 ? describeAway(state, away) : "",
+  ]
     .filter(Boolean)
     .join(" ");
+}
+
+function describeFree(free) {
+  return free.length > 1 ? "Both seats are free." : `${capitalize(free[0])}’s seat is free.`;
 }
 
 function describeAway(state, away) {
