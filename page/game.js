@@ -240,7 +240,7 @@ export function isOver(state) {
 export function turn(state) {
   const { moves, first } = state;
   const isFull = moves.length === COLUMNS * ROWS;
-  const isDecided = isOver(state) || isFull || winningLine(moves).length > 0;
+  const isDecided = isOver(state) || isFull || winningLines(moves).length > 0;
   return isDecided ? null : mover(moves, first);
 }
 
@@ -315,13 +315,13 @@ export function isWaiting(state) {
   return isFree && winner === null && !drawn;
 }
 
-// Return the cells of the four or more in line with the last move, from one end to the
-// other, or none.
-export function winningLine(moves) {
+// Return the lines of four or more to which the last move belongs, each with its cells
+// from one end to the other.
+export function winningLines(moves) {
   const last = moves.at(-1);
   const moveAt = (column, row) =>
     moves.find((move) => move.column === column && move.row === row);
-  const cells = [];
+  const lines = [];
   for (const [right, up] of last ? [[1, 0], [0, 1], [1, 1], [1, -1]] : []) {
     const arms = [-1, 1].map((way) => {
       const arm = [];
@@ -336,10 +336,10 @@ export function winningLine(moves) {
     const [before, after] = arms;
     const line = [...before.reverse(), last, ...after];
     if (line.length >= 4) {
-      cells.push(...line);
+      lines.push(line);
     }
   }
-  return cells;
+  return lines;
 }
 
 // Return the players who aren't here, and whose seat isn't free.

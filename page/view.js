@@ -17,7 +17,7 @@ import {
   score,
   shownMoves,
   turn,
-  winningLine,
+  winningLines,
 } from "./game.js";
 import { renderInvitation } from "./invitation.js";
 import { PLAYERS, opponent } from "./rules.js";
@@ -105,7 +105,7 @@ function describeBoard(state) {
   const isEnded = isPresent && isOver(state);
   return {
     moves: shownMoves(state),
-    line: isEnded && !drawn ? winningLine(moves) : [],
+    line: isEnded && !drawn ? winningLines(moves).flat() : [],
     playable: playableColumns(state),
     hand: isPlayed ? turn(state) : null,
     ghost: isPresent ? ghost(state) : null,

@@ -12,7 +12,7 @@ import {
   shownMoves,
   turn,
   wasHere,
-  winningLine,
+  winningLines,
 } from "./game.js";
 import { PLAYER1, PLAYERS, ROWS, opponent } from "./rules.js";
 
@@ -184,7 +184,7 @@ function describeNews(state) {
     case "play":
       return `${name(state, event.player)} played column ${event.column + 1}.`;
     case "win":
-      return `${result(state).slice(0, -1)}: ${describeLine(winningLine(state.moves))}.`;
+      return end([result(state).slice(0, -1), describeLines(state)].join(": "));
     case "come": {
       const isNew = !event.isBack;
       return `${capitalize(event.player)} ${isNew ? "has joined" : "is back"}.`;
@@ -192,6 +192,10 @@ function describeNews(state) {
     default:
       return "";
   }
+}
+
+function describeLines({ moves }) {
+  return winningLines(moves).map(describeLine).join("; and ");
 }
 
 // Return where four in a row are: "columns 1 to 4, bottom row".
@@ -207,7 +211,7 @@ function describeLine(line) {
   const ends = [first, last].map(
     ({ column, row }) => `column ${column + 1}, row ${row + 1}`,
   );
-  return `from ${ends.join(" to ")}`;
+  return `from ${ends.join(", to ")}`;
 }
 
 function describeRow(row) {
