@@ -33,8 +33,12 @@ export function title(state) {
 // Return the one sentence that everybody sees: what went wrong, how the game ended, who
 // is away, or whose turn it is.
 export function sentence(state) {
-  const { player, rematch, open, shown, moves, note } = state;
+  const { player, rematch, open, shown, moves, problem, note, hint } = state;
   const trouble = describeTrouble(state);
+  if (hint && (problem !== null || isWaiting(state))) {
+    // It's about the code that somebody has typed, and nothing else tells it.
+    return hint;
+  }
   if (trouble || note) {
     return trouble || note;
   }
@@ -66,21 +70,21 @@ export function sentence(state) {
 // Return what a screen reader says when it changes: what has happened, and what that
 // means.
 export function said(state) {
-  const { note, hint } = state;
+  const { event, note, hint } = state;
   const trouble = describeTrouble(state);
-  if (trouble) {
-    return trouble;
+  if (hint || trouble) {
+    return hint || trouble;
   }
-  const news = describeNews(state);
+  // Whoever comes or asks then, the result has been told.
+  const isTold = ["come", "gone", "rematch"].includes(event?.type);
   const parts = [
-    news,
-    isOver(state) && state.event?.type !== "win" ? end(result(state)) : "",
-    isOver(state) ? describeScore(state) : "",
+    describeNews(state),
+    isOver(state) && event?.type !== "win" && !isTold ? end(result(state)) : "",
+    isOver(state) && !isTold ? describeScore(state) : "",
     isSomebodyToMove(state) ? end(describeTurn(state)) : "",
-    isWaiting(state) ? "Waiting for somebody to play with." : describeAbsent(state),
+    isWaiting(state) ? describeWaiting(state) : describeAbsent(state),
     describeRematch(state),
     note,
-    hint,
   ];
   return parts.filter(Boolean).join(" ");
 }
@@ -224,6 +228,11 @@ function describeTurn(state) {
     return "";
   }
   return mover === state.player ? "Your turn" : `${capitalize(mover)}’s turn`;
+}
+
+function describeWaiting({ partner }) {
+  const others = partner === null ? "" : " Somebody else on this network is waiting, too.";
+  return `Waiting for somebody to play with.${others}`;
 }
 
 function describeAbsent(state) {
