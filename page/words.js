@@ -113,7 +113,7 @@ export function describePlate(state, player) {
     player === state.player ? "you" : "",
     wins === 1 ? "1 win" : `${wins} wins`,
     winner === player ? "winner" : "",
-    isCurrent(state) && turn(state) === player ? "to move" : "",
+    isCurrent(state) && !isWaiting(state) && turn(state) === player ? "to move" : "",
     isHere || !isCurrent(state) ? "" : open.includes(player) ? "free seat" : "away",
   ]
     .filter(Boolean)
