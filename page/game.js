@@ -74,7 +74,7 @@ export function updateConnection(state, connection) {
 
 function apply(state, event, now) {
   const isNews = state.connection === "open";
-  const news = isNews ? { event, note: "", hint: "" } : {};
+  const news = isNews ? { event, note: "", hint: "", error: null } : {};
   switch (event.type) {
     case "init": {
       const { player, rejoin, watch, code, host } = event;
@@ -92,6 +92,8 @@ function apply(state, event, now) {
         drawn: false,
         rematch: [],
         isAsking: false,
+        // It takes two to begin another one.
+        here: isNews ? PLAYERS : state.here,
       };
     case "play": {
       const { player, column, row } = event;
@@ -121,6 +123,8 @@ function apply(state, event, now) {
         open,
         spectators,
         left,
+        // The last free seat is taken: nobody is invited any more.
+        isInviting: state.isInviting && !(state.open.length > 0 && open.length === 0),
         here: [...new Set([...state.here, ...players])],
         // Who opens a seat forgets what was asked for there.
         rematch: state.rematch.filter((player) => !open.includes(player)),
@@ -157,8 +161,10 @@ function comeBack(before, past) {
   // Who looks back goes on with that, unless another game has begun.
   const isContinued =
     isSame && before.moves.every((move, number) => isEqual(move, state.moves[number]));
-  state.shown = isContinued ? before.shown : null;
-  state.event = isOurs ? null : { type: "init", player: state.player };
+  state.shown = isOurs && isContinued ? before.shown : null;
+  state.event = isOurs
+    ? findMissed(before, state, isContinued)
+    : { type: "init", player: state.player };
   state.here = isSame ? state.here : state.players;
   if (state.sent !== null && !(isOurs && canSend(state))) {
     // It has arrived, or it's too late for it.
@@ -167,6 +173,14 @@ function comeBack(before, past) {
     state.sent = null;
   }
   return state;
+}
+
+// Return the last of what has happened while the connection was lost: an event, or null.
+function findMissed(before, { moves }, isContinued) {
+  if (!isContinued) {
+    return { type: "start" };
+  }
+  return moves.length > before.moves.length ? { type: "play", ...moves.at(-1) } : null;
 }
 
 function isEqual(move, other) {
@@ -226,7 +240,7 @@ export function isOver(state) {
 export function turn(state) {
   const { moves, first } = state;
   const isFull = moves.length === COLUMNS * ROWS;
-  const isDecided = isOver(state) || isFull || winningLine(moves).length > 0;
+  const isDecided = isOver(state) || isFull || winningLines(moves).length > 0;
   return isDecided ? null : mover(moves, first);
 }
 
@@ -267,11 +281,12 @@ export function isFull(state, column) {
   return height(state.moves, column) === ROWS;
 }
 
-// Return whether we may ask for a rematch now.
+// Return whether we may ask for a rematch now. Who started a match that has no code knows
+// nothing of rematches, and nobody else can take that seat.
 export function canAskRematch(state) {
-  const { player, rematch, isAsking } = state;
+  const { player, keys, rematch, isAsking } = state;
   const isOurs = player !== null && !rematch.includes(player) && !isAsking;
-  return isCurrent(state) && isOver(state) && isOurs;
+  return isCurrent(state) && isOver(state) && isOurs && keys.code !== null;
 }
 
 // Return whether a player isn't here, but may come back to the seat.
@@ -300,13 +315,13 @@ export function isWaiting(state) {
   return isFree && winner === null && !drawn;
 }
 
-// Return the cells of the four or more in line with the last move, from one end to the
-// other, or none.
-export function winningLine(moves) {
+// Return the lines of four or more to which the last move belongs, each with its cells
+// from one end to the other.
+export function winningLines(moves) {
   const last = moves.at(-1);
   const moveAt = (column, row) =>
     moves.find((move) => move.column === column && move.row === row);
-  const cells = [];
+  const lines = [];
   for (const [right, up] of last ? [[1, 0], [0, 1], [1, 1], [1, -1]] : []) {
     const arms = [-1, 1].map((way) => {
       const arm = [];
@@ -321,10 +336,10 @@ export function winningLine(moves) {
     const [before, after] = arms;
     const line = [...before.reverse(), last, ...after];
     if (line.length >= 4) {
-      cells.push(...line);
+      lines.push(line);
     }
   }
-  return cells;
+  return lines;
 }
 
 // Return the players who aren't here, and whose seat isn't free.

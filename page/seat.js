@@ -9,7 +9,7 @@
 const MOST_SEATS = 10;
 
 const CODE = /^[^\w]*([a-z0-9]{6})[^a-z0-9]*$/i;
-const PAIR = /^[^\w]*(join|watch)[^\w]+([\w-]+)[^\w-]*$/i;
+const PAIR = /^[^\w]*(join|watch)[^\w-]+([\w-]+)[^\w-]*$/i;
 
 // Each server has seats of its own, and so has each folder of a server behind a proxy.
 export const FOLDER = new URL("./", window.location.href).pathname;

@@ -17,7 +17,7 @@ import {
   score,
   shownMoves,
   turn,
-  winningLine,
+  winningLines,
 } from "./game.js";
 import { renderInvitation } from "./invitation.js";
 import { PLAYERS, opponent } from "./rules.js";
@@ -30,6 +30,8 @@ import {
   sentence,
   title,
 } from "./words.js";
+
+const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 
 // Return what there is to see:
 //
@@ -104,7 +106,7 @@ function describeBoard(state) {
   const isEnded = isPresent && isOver(state);
   return {
     moves: shownMoves(state),
-    line: isEnded && !drawn ? winningLine(moves) : [],
+    line: isEnded && !drawn ? winningLines(moves).flat() : [],
     playable: playableColumns(state),
     hand: isPlayed && state.players.includes(mover) ? mover : null,
     ghost: isPresent ? ghost(state) : null,
@@ -136,7 +138,7 @@ function describeAct(state) {
   const { player, open, rematch, problem, shown, keys } = state;
   if (problem !== null) {
     return problem.watch === undefined
-      ? { name: "new", label: "New game", symbol: "new", look: "key" }
+      ? NEW_GAME
       : state.isOurs
         ? null
         : { name: "watch", label: "Watch", symbol: "eye", look: "key" };
@@ -145,6 +147,11 @@ function describeAct(state) {
     return null;
   }
   const room = { name: "room", label: "Let somebody play", symbol: "room", look: "key" };
+  const isEnding = isOver(state) || awayPlayers(state).length > 0;
+  if (player !== null && keys.code === null && isEnding) {
+    // Who has started it can't come back, and knows nothing of rematches.
+    return NEW_GAME;
+  }
   if (player === null) {
     const free = PLAYERS.find((each) => open.includes(each));
     if (free !== undefined && keys.code !== null) {
@@ -161,7 +168,7 @@ function describeAct(state) {
     return { name: "invite", label: "Invite", symbol: "invite", look: "key" };
   }
   if (isAway(state, other)) {
-    return keys.code === null ? null : room;
+    return room;
   }
   if (canAskRematch(state)) {
     const look = rematch.includes(other) ? other : "key";

@@ -11,9 +11,10 @@ import {
   score,
   shownMoves,
   turn,
-  winningLine,
+  wasHere,
+  winningLines,
 } from "./game.js";
-import { PLAYERS, ROWS, opponent } from "./rules.js";
+import { PLAYER1, PLAYERS, ROWS, opponent } from "./rules.js";
 
 const NUMBERS = "none one two three four five six seven eight nine ten".split(" ");
 
@@ -32,8 +33,12 @@ export function title(state) {
 // Return the one sentence that everybody sees: what went wrong, how the game ended, who
 // is away, or whose turn it is.
 export function sentence(state) {
-  const { player, rematch, open, shown, moves, note } = state;
+  const { player, rematch, open, shown, moves, problem, note, hint } = state;
   const trouble = describeTrouble(state);
+  if (hint && (problem !== null || isWaiting(state))) {
+    // It's about the code that somebody has typed, and nothing else tells it.
+    return hint;
+  }
   if (trouble || note) {
     return trouble || note;
   }
@@ -42,16 +47,16 @@ export function sentence(state) {
   }
   const away = awayPlayers(state);
   const others = player === null ? PLAYERS : [opponent(player)];
-  const free = others.find((other) => open.includes(other));
+  const free = others.filter((other) => open.includes(other));
   const asked = others.find((other) => rematch.includes(other));
   if (isWaiting(state)) {
     return "";
   }
-  if (free !== undefined) {
-    return `${capitalize(free)}’s seat is free.`;
+  if (free.length > 0) {
+    return describeFree(free);
   }
   if (away.length > 0 && (player !== null || away.length === PLAYERS.length)) {
-    return describeAway(away);
+    return describeAway(state, away);
   }
   if (isOver(state) && player !== null && asked !== undefined) {
     return `${capitalize(asked)} wants to play again.`;
@@ -65,21 +70,21 @@ export function sentence(state) {
 // Return what a screen reader says when it changes: what has happened, and what that
 // means.
 export function said(state) {
-  const { note, hint } = state;
+  const { event, note, hint } = state;
   const trouble = describeTrouble(state);
-  if (trouble) {
-    return trouble;
+  if (hint || trouble) {
+    return hint || trouble;
   }
-  const news = describeNews(state);
+  // Whoever comes or asks then, the result has been told.
+  const isTold = ["come", "gone", "rematch"].includes(event?.type);
   const parts = [
-    news,
-    isOver(state) && state.event?.type !== "win" ? end(result(state)) : "",
-    isOver(state) ? describeScore(state) : "",
+    describeNews(state),
+    isOver(state) && event?.type !== "win" && !isTold ? end(result(state)) : "",
+    isOver(state) && !isTold ? describeScore(state) : "",
     isSomebodyToMove(state) ? end(describeTurn(state)) : "",
-    isWaiting(state) ? "Waiting for somebody to play with." : describeAbsent(state),
+    isWaiting(state) ? describeWaiting(state) : describeAbsent(state),
     describeRematch(state),
     note,
-    hint,
   ];
   return parts.filter(Boolean).join(" ");
 }
@@ -108,7 +113,7 @@ export function describePlate(state, player) {
     player === state.player ? "you" : "",
     wins === 1 ? "1 win" : `${wins} wins`,
     winner === player ? "winner" : "",
-    isCurrent(state) && turn(state) === player ? "to move" : "",
+    isCurrent(state) && !isWaiting(state) && turn(state) === player ? "to move" : "",
     isHere || !isCurrent(state) ? "" : open.includes(player) ? "free seat" : "away",
   ]
     .filter(Boolean)
@@ -183,7 +188,7 @@ function describeNews(state) {
     case "play":
       return `${name(state, event.player)} played column ${event.column + 1}.`;
     case "win":
-      return `${result(state).slice(0, -1)}: ${describeLine(winningLine(state.moves))}.`;
+      return end([result(state).slice(0, -1), describeLines(state)].join(": "));
     case "come": {
       const isNew = !event.isBack;
       return `${capitalize(event.player)} ${isNew ? "has joined" : "is back"}.`;
@@ -191,6 +196,10 @@ function describeNews(state) {
     default:
       return "";
   }
+}
+
+function describeLines({ moves }) {
+  return winningLines(moves).map(describeLine).join("; and ");
 }
 
 // Return where four in a row are: "columns 1 to 4, bottom row".
@@ -206,7 +215,7 @@ function describeLine(line) {
   const ends = [first, last].map(
     ({ column, row }) => `column ${column + 1}, row ${row + 1}`,
   );
-  return `from ${ends.join(" to ")}`;
+  return `from ${ends.join(", to ")}`;
 }
 
 function describeRow(row) {
@@ -221,15 +230,36 @@ function describeTurn(state) {
   return mover === state.player ? "Your turn" : `${capitalize(mover)}’s turn`;
 }
 
-function describeAbsent(state) {
-  const free = PLAYERS.filter((player) => state.open.includes(player));
-  const seats = free.map((player) => `${capitalize(player)}’s seat is free.`);
-  const away = awayPlayers(state);
-  return [...seats, away.length > 0 ? describeAway(away) : ""].filter(Boolean).join(" ");
+function describeWaiting({ partner }) {
+  const others = partner === null ? "" : " Somebody else on this network is waiting, too.";
+  return `Waiting for somebody to play with.${others}`;
 }
 
-function describeAway(away) {
-  return away.length === 1 ? `${capitalize(away[0])} is away.` : "Both players are away.";
+function describeAbsent(state) {
+  const free = PLAYERS.filter((player) => state.open.includes(player));
+  const away = awayPlayers(state);
+  return [
+    free.length > 0 ? describeFree(free) : "",
+    away.length > 0 ? describeAway(state, away) : "",
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function describeFree(free) {
+  return free.length > 1 ? "Both seats are free." : `${capitalize(free[0])}’s seat is free.`;
+}
+
+function describeAway(state, away) {
+  if (away.length > 1) {
+    return "Both players are away.";
+  }
+  const [player] = away;
+  if (state.keys.code !== null || (player !== PLAYER1 && wasHere(state, player))) {
+    return `${capitalize(player)} is away.`;
+  }
+  // Who has started a match that has no code can't come back to it.
+  return player === PLAYER1 ? "Red has left." : "Yellow isn’t here yet.";
 }
 
 function describeRematch({ player, rematch }) {
