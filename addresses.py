@@ -6,7 +6,6 @@ nothing but a hotspot or a cable, and it may lead through a tunnel.
 
 """
 
-import asyncio
 import contextlib
 import ipaddress
 import pathlib
@@ -34,11 +33,6 @@ IPV6_ADDRESSES = pathlib.Path("/proc/net/if_inet6")
 # are reserved for documentation (RFC 5737, RFC 3849), so never on this network.
 ELSEWHERE = {socket.AF_INET: "198.51.100.1", socket.AF_INET6: "2001:db8::1"}
 
-# How long the best address of a server is taken to hold, in seconds.
-BEST_INTERVAL = 1
-
-BEST = {}  # what a server listens on: the best address, or None
-
 
 def find_addresses(listening):
     """
@@ -65,17 +59,6 @@ def find_addresses(listening):
         if not address.is_unspecified and not address.is_loopback
     ]
     return addresses
-
-
-def best_address(listening):
-    """Return the best of these addresses, or None. It may be from a moment ago."""
-    # To ask the system takes longer than anything else that is done for a newcomer.
-    listening = tuple(listening)
-    if listening not in BEST:
-        found = find_addresses(listening)
-        BEST[listening] = next((address for _, address in found), None)
-        asyncio.get_running_loop().call_later(BEST_INTERVAL, BEST.pop, listening)
-    return BEST[listening]
 
 
 def rank(found):

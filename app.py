@@ -26,7 +26,7 @@ import time
 from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
-from addresses import best_address, print_addresses
+from addresses import find_addresses, print_addresses
 from connect4 import PLAYER1, PLAYER2, IllegalMove
 from match import DRAW, MOVES, WINS, Match, Refused, opponent
 from serving import (
@@ -54,8 +54,8 @@ WAITING = {}  # match: the code that the player was last told, None, or "" for n
 UNTOLD = set()
 UNSAVED = set()
 
-# The addresses that the server listens on.
-LISTENING = []
+# The addresses of this machine on the network, with their interfaces, the best first.
+ADDRESSES = []
 
 # How long a match is kept when nobody is connected to it any more, in seconds.
 GRACE_PERIOD = 24 * 60 * 60
@@ -186,7 +186,7 @@ def where(websocket, match):
         "player": player,
         "watch": match.watch_key,
         "code": match.code,
-        "host": best_address(LISTENING),
+        "host": ADDRESSES[0][1] if ADDRESSES else None,
     }
     if player is not None:
         event["rejoin"] = match.keys[player]
@@ -238,7 +238,7 @@ def forget(match):
     UNSAVED.add(match)
     event = {
         "type": "error",
-        "message": "Both players have left, and the game is gone.",
+        "message": "Nobody plays any more, and the game is gone.",
     }
     broadcast(match.connected, json.dumps(event))
     # Together, as closing takes a while where a client has frozen.
@@ -558,14 +558,16 @@ async def main():
     for match in matches:
         keep(match)
         LEFT[match] = time.monotonic()
-    LISTENING.extend(sock.getsockname()[0] for sock in servers[0].sockets)
     for server in servers:
         await server.start_serving()
-    print_addresses(LISTENING, arguments.port)
+    listening = [sock.getsockname()[0] for sock in servers[0].sockets]
+    print_addresses(listening, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         while not stop.is_set():
+            # It may be another network than a moment ago.
+            ADDRESSES[:] = find_addresses(listening)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAVE_INTERVAL):
                     await stop.wait()

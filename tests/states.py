@@ -1,4 +1,4 @@
-"""What people do with a page and see there, and its states, for tests and screenshots."""
+"""What people do with a page and see there, and its states."""
 
 import asyncio
 import re

@@ -384,9 +384,7 @@ async def test_first_connection_waits_until_somebody_looks(open_page, site):
 
 
 @pytest.mark.parametrize("module", ["qrcode", "sound"])
-async def test_game_goes_on_without_a_module_that_did_not_come(
-    open_page, site, module
-):
+async def test_game_goes_on_without_a_module_that_did_not_come(open_page, site, module):
     red = await open_page("about:blank")
     await red.route(f"**/{module}.js", lambda route: route.abort())
     await red.goto(site.url)

@@ -1,7 +1,4 @@
-"""
-Tests of opening the page, again and otherwise: everybody ends up where they wanted to be.
-
-"""
+"""Tests of opening the page: everybody ends up where they wanted to be."""
 
 import asyncio
 
@@ -57,7 +54,7 @@ async def test_code_leads_to_the_match_however_it_is_typed(open_page, site, type
 
 @pytest.mark.parametrize("typed", ["?who=knows", "?join=", "?k7qx2", "#nothing-here"])
 async def test_address_that_means_nothing_starts_no_game(open_page, site, typed):
-    red, join, _ = await start(open_page)
+    _, join, _ = await start(open_page)
     page = await open_page(site.url + typed)
     await expect_sentence(page, "This address leads to no game.")
     await page.get_by_label("Have a code?").press_sequentially(join[-6:].upper())
@@ -118,7 +115,11 @@ async def test_player_comes_back_by_a_reload_the_link_or_the_plain_address(
     red, yellow, join = await start_two(open_page)
     await play_all(red, yellow, [3, 3])
     page, other = (red, yellow) if who == "red" else (yellow, red)
-    for come_back in (page.reload, lambda: page.goto(join), lambda: page.goto(site.url)):
+    for come_back in (
+        page.reload,
+        lambda: page.goto(join),
+        lambda: page.goto(site.url),
+    ):
         await expect_board(page, [3, 3])
         await come_back()
         await expect_status(page, f"You are {who}.")
@@ -158,7 +159,7 @@ async def test_one_plays_both_sides_in_two_tabs(open_page):
 async def test_plain_address_leads_to_the_newest_seat_at_a_shared_match(
     open_page, site
 ):
-    red, yellow, join = await start_two(open_page)
+    red, _, join = await start_two(open_page)
     await red.get_by_role("link", name="New game").click()
     await expect_phase(red, "waiting")
     alone = red.url
@@ -186,7 +187,7 @@ async def test_game_that_is_over_is_come_back_to(open_page, site):
 
 
 async def test_new_game_starts_afresh_and_back_returns(open_page):
-    red, yellow, join = await start_two(open_page)
+    red, _, join = await start_two(open_page)
     await play(red, 3)
     await expect_board(red, [3])
     await red.get_by_role("link", name="New game").click()
@@ -285,7 +286,8 @@ async def test_ten_who_wait_on_ten_pages_become_five_pairs_by_five_taps(open_pag
     for page in pages[1::2]:
         await expect(page.locator(".somebody")).to_be_visible()
     taps = [
-        page.get_by_role("link", name="Play", exact=True).click() for page in pages[1::2]
+        page.get_by_role("link", name="Play", exact=True).click()
+        for page in pages[1::2]
     ]
     await asyncio.gather(*taps)
     for page in pages[::2]:

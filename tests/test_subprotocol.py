@@ -56,7 +56,8 @@ async def test_others_receive_the_same_but_for_seat_and_key(server):
 
 
 async def test_host_is_the_address_on_the_local_network(server, monkeypatch):
-    monkeypatch.setattr(app, "LISTENING", ["127.0.0.1", "192.0.2.1"])
+    addresses = [("wlan0", "192.0.2.1"), ("tun0", "198.51.100.1")]
+    monkeypatch.setattr(app, "ADDRESSES", addresses)
     _, init = await server.start(**V2)
     assert init["host"] == "192.0.2.1"
 
