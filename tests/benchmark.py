@@ -166,9 +166,8 @@ class Client:
 
     def send(self, message):
         """Send a text message of a few bytes, compressed if that was agreed on."""
-        self.sock.send(
-            frame(COMPRESSED_TEXT if self.inflate else TEXT, message.encode())
-        )
+        head = COMPRESSED_TEXT if self.inflate else TEXT
+        self.sock.send(frame(head, message.encode()))
 
     def open(self):
         """Process the response, which comes alone, and send the first message."""
@@ -292,7 +291,7 @@ class Server:
         self.pause()
         if self.name != FLOOR:
             keys = [red.init["code" if self.name == OURS else "join"] for red in reds]
-            inits = [f'{{"type": "init", "join": "{key}"}}' for key in keys]
+            inits = [json.dumps({"type": "init", "join": key}) for key in keys]
         yellows = self.connect(inits)
         self.pause()
         return [*zip(reds, yellows, strict=True)]
@@ -322,10 +321,9 @@ def games(server):
 def crowd(server):
     """Play a game that many watch."""
     [(red, yellow)] = server.start(1)
-    is_floor = server.name == FLOOR
-    init = (
-        red.init if is_floor else f'{{"type": "init", "watch": "{red.init["watch"]}"}}'
-    )
+    init = red.init
+    if server.name != FLOOR:
+        init = json.dumps({"type": "init", "watch": red.init["watch"]})
     began = server.cpu_time()
     server.connect([init] * 1000)
     server.pause()

@@ -313,7 +313,7 @@ STATES = {
     unreachable: ("unreachable", re.compile("firewall"), None),
     waiting: ("waiting", "", None),
     somebody_waits: ("waiting", "", None),
-    just_watching: ("watching", "Red’s seat is free.", "Play"),
+    just_watching: ("watching", "Both seats are free.", "Play"),
     your_turn: ("turn", "Your turn", None),
     their_turn: ("theirs", "Yellow’s turn", None),
     other_away: ("away", "Yellow is away.", "Let somebody play"),
