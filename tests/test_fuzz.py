@@ -26,12 +26,14 @@ from helpers import (
     TIMEOUT,
     V2,
     Server,
+    ask,
     asked,
     forget_all,
     hear,
+    open_seat,
+    played,
     present,
     serve,
-    start_game,
     started,
     stop,
     won,
@@ -57,7 +59,7 @@ TYPES = [
 
 FORMS = [
     '{"type": TYPE, "column": VALUE}',
-    ' \n{"type"\t: TYPE, "player": VALUE, "row": 0, "column": VALUE}\r\n',
+    ' \n{"type"\t: TYPE, "player": 0, "row": 0, "column": VALUE}\r\n',
     '{"type": "ping", "type": TYPE, "column": VALUE, "join": "x", "watch": "y"}',
     '{"type": TYPE, "column": 3, "column": VALUE}',
     '{"type": TYPE}',
@@ -70,34 +72,31 @@ FORMS = [
 
 REFUSED = sorted(
     {
-        message
+        form.replace("TYPE", kind).replace("VALUE", value)
         for form in FORMS
         for kind in TYPES
         for value in VALUES
-        if len(message := form.replace("TYPE", kind).replace("VALUE", value)) <= 1000
     }
 )
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("options", [V2, {}], ids=["subprotocol", "base"])
 @pytest.mark.parametrize("who", ["player", "spectator"])
 async def test_what_is_refused_is_answered_in_a_sentence_each(server, who, options):
-    red, _, init = await start_game(server)
+    red, init = await server.start(**V2)
     connect = server.join if who == "player" else server.watch
-    if who == "player":
-        await server.clients[1].close()
     client = await connect(init["code"], **options)
     await red.play(3)
     while (await client.receive())["type"] != "play":
         pass
+    await hear(red)
     for number, message in enumerate(REFUSED):
-        size = [1000, 7, 300][number % 3]
-        data = message.encode()
+        size, data = [1000, 7, 300][number % 3], message.encode()
         pieces = [data[at : at + size] for at in range(0, len(data), size)]
-        await client.websocket.send(iter(pieces), text=True)
+        await client.websocket.send(pieces, text=True)
         assert len((await client.expect_error())["message"].split()) > 3
     await client.expect_nothing()
-    await hear(red)
     assert await hear(red) == []
 
 
@@ -141,9 +140,7 @@ class Story:
                 client.expected += events
 
     def replay(self, client):
-        names = "player", "column", "row"
-        moves = [dict(zip(names, move, strict=True)) for move in self.board.moves]
-        events = [{"type": "play", **move} for move in moves]
+        events = self.moves()
         events += [won(self.board.winner)] if self.board.winner else []
         if client.page:
             key = {"rejoin": self.keys[client.seat]} if client.seat else {}
@@ -152,6 +149,10 @@ class Story:
             events += map(asked, self.wishes)
             events = [init, started(self.board.first, **self.score), *events]
         client.expected += events
+
+    def moves(self):
+        columns = [column for _, column, _ in self.board.moves]
+        return played(*columns, first=self.board.first)
 
     def sitting(self, seat):
         return [client for client in self.clients if client.seat == seat]
@@ -164,10 +165,9 @@ class Story:
                 await asyncio.sleep(0)
         for client in 2 * self.clients:
             await listen(client)
-        seats = [[seat for seat in PLAYERS if self.sitting(seat)]]
-        seats.append([seat for seat in PLAYERS if seat not in seats[0]])
-        free = [seat for seat in seats[1] if seat in self.open]
-        here = present(*seats[0], open=free, spectators=len(self.sitting(None)))
+        players = [seat for seat in PLAYERS if self.sitting(seat)]
+        free = sorted(self.open - {*players})
+        here = present(*players, open=free, spectators=len(self.sitting(None)))
         for client in self.clients:
             assert client.heard == client.expected
             assert client.presence == (here if client.page else None)
@@ -193,9 +193,9 @@ class Story:
         elif way == "code":
             free = [seat for seat in self.open if not self.sitting(seat)]
             seat = min(free, default=None)
-        ask = self.server.watch if way == "watch" else self.server.join
+        connect = self.server.watch if way == "watch" else self.server.join
         options = {"max_queue": None, **(V2 if page else {})}
-        client = await ask(key or self.init["code"].title(), **options)
+        client = await connect(key or self.init["code"].title(), **options)
         if way in PLAYERS and (seat is None or self.sitting(seat)):
             watch = {"watch": self.init["watch"]} if page and seat else {}
             taken = refused("The game already has this player.")
@@ -221,7 +221,7 @@ class Story:
 
     async def open_seat(self, number, seat):
         client = self.clients[number % len(self.clients)]
-        await client.send({"type": "open", "player": seat})
+        await open_seat(client, seat)
         others = {*([seat] if client.seat else PLAYERS)} - {client.seat}
         here = [other for other in sorted(others) if self.sitting(other)]
         if not client.page or here:
@@ -240,12 +240,12 @@ class Story:
         try:
             if client.seat is None:
                 raise IllegalMove(ANY)
-            row = self.board.play(client.seat, column)
+            self.board.play(client.seat, column)
         except IllegalMove as exc:
             client.expected.append(refused(exc.args[0]))
             return
         self.open.discard(client.seat)
-        self.tell(played(client.seat, column, row), base=True)
+        self.tell(self.moves()[-1], base=True)
         if self.board.winner:
             self.tell(won(client.seat), base=True)
         elif self.board.drawn:
@@ -270,7 +270,7 @@ class Story:
         """Some ask for a rematch, allowed or not."""
         for number in numbers:
             client = self.clients[number % len(self.clients)]
-            await client.send({"type": "rematch"})
+            await ask(client)
             may = client.page and client.seat and self.board.over
             if may and client.seat not in self.wishes:
                 self.wishes.append(client.seat)
@@ -306,10 +306,6 @@ class Story:
         app.keep(match)
         app.LEFT[match] = time.monotonic()
         await self.come("watch", True)
-
-
-def played(player, column, row):
-    return {"type": "play", "player": player, "column": column, "row": row}
 
 
 async def listen(client):

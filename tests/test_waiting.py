@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+import serving
 from helpers import (
     V2,
+    come_back,
     hear,
     hear_presence,
     open_seat,
@@ -66,6 +68,19 @@ async def test_who_is_left_alone_at_an_open_seat_waits_again_after_all_others(se
     red = await server.join(init["rejoin"], **V2)
     assert await hear_waiting(red) == [waiting(code)]
     assert await hear_waiting(other) == []
+
+
+async def test_who_takes_the_place_of_a_dead_connection_waits_after_all_others(
+    server, monkeypatch
+):
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
+    (dead, other), codes = await start_waiting(server, 2)
+    assert await hear_waiting(other) == [waiting(codes[0])]
+    dead.websocket.transport.pause_reading()
+    back = await come_back(server, dead)
+    assert await hear_waiting(back) == [waiting(codes[1])]
+    assert await hear_waiting(other) == [waiting()]
+    dead.vanish()
 
 
 async def test_who_makes_room_leaves_the_other_waiting(server):
