@@ -79,6 +79,9 @@ def make_row(match, left):
 
 def make_match(row):
     """Return the match of a row. Raise ValueError if there can't be such a match."""
+    players = [row.first, *row.rematch.split(), *row.open.split()]
+    if not {*players} <= {*PLAYERS}:
+        raise ValueError(f"there is no such player among {players}")
     match = Match(row.code)
     match.watch_key = row.watch_key
     keys = dict(zip(PLAYERS, (row.red_key, row.yellow_key), strict=True))
@@ -86,7 +89,8 @@ def make_match(row):
     match.game = Connect4(row.first)
     for column in row.columns:
         match.game.play(match.game.turn, int(column))
-    match.wins = dict(zip(PLAYERS, (row.red_wins, row.yellow_wins), strict=True))
+    wins = int(row.red_wins), int(row.yellow_wins)
+    match.wins = dict(zip(PLAYERS, wins, strict=True))
     match.rematch = row.rematch.split()
     match.open = set(row.open.split())
     return match
@@ -137,11 +141,12 @@ class Store:
         """Return the matches, the one that was left longest ago first."""
         (result,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
         if result != "ok":
-            raise sqlite3.DatabaseError(result)
-        rows = self.connection.execute(
-            "SELECT * FROM matches ORDER BY left IS NULL, left, rowid"
-        )
+            raise sqlite3.DatabaseError(" ".join(result.split()))
+        # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
+        self.connection.text_factory = bytes.decode
+        query = "SELECT * FROM matches ORDER BY left IS NULL, left, rowid"
         try:
+            rows = self.connection.execute(query).fetchall()
             return [make_match(Row(*row)) for row in rows]
         except (ValueError, TypeError) as exc:
             raise sqlite3.DatabaseError(str(exc)) from exc
@@ -172,6 +177,9 @@ def check(path):
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    # All that another program has written may still be in its write-ahead log.
+    if os.path.getsize(path) and os.path.exists(f"{path}-wal"):
+        objects += 1
     if objects and application_id != APPLICATION_ID:
         raise Unusable(f"{path} belongs to another program. Choose another --games.")
     if version > VERSION:
