@@ -239,7 +239,7 @@ async function rest(moving) {
   const ends = moving.map(({ effect }) => effect.getComputedTiming().endTime);
   await Promise.race([
     Promise.allSettled(moving.map(({ finished }) => finished)),
-    new Promise((resolve) => setTimeout(resolve, Math.max(...ends) + 200)),
+    new Promise((resolve) => setTimeout(resolve, Math.max(...ends) + 500)),
   ]);
 }
 
