@@ -100,6 +100,7 @@ FOLD = """async (steps) => {
     const { act, board, plates, lobby, review, quiet, ...seen } = describe(state);
     const names = (all) => Object.keys(all ?? {}).filter((name) => all[name]).join(" ");
     const each = Object.values(plates);
+    const { sign } = board;
     return {
         ...seen,
         act: act ? act.label + (act.look === "key" ? "" : ` (${act.look})`) : "–",
@@ -110,7 +111,7 @@ FOLD = """async (steps) => {
         playable: board.playable.join(""),
         hand: String(board.hand),
         ghost: board.ghost ? `${board.ghost.column}${board.ghost.row}` : "–",
-        sign: `${board.sign?.text} ${board.sign?.player}${board.celebrates ? "!" : ""}`,
+        sign: sign ? `${sign.text} ${sign.player}${board.celebrates ? "!" : ""}` : "–",
         refusal: describeRefusal(state, game.isFull(state, 0), 0),
         sent: state.sent ? "sent" : "–",
         plates: each.map(({ said, marks }) => `${said} (${names(marks)})`).join("; "),

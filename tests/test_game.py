@@ -154,20 +154,6 @@ async def test_what_is_said_over_a_whole_game_is_a_report_of_it(tell):
     assert told["report"] == REPORT.strip().splitlines()
 
 
-async def test_title_tells_our_turn_and_the_result(check):
-    table = """
-        red Ry | Connect Four
-        red RY | Your turn – Connect Four
-        yellow RY | Connect Four
-        spectator RY | Connect Four
-        red RY; lost | Connect Four
-        red RY 0101010 wins | You win – Connect Four
-        yellow RY 0101010 wins | Red wins – Connect Four
-        spectator RY; draw | A draw – Connect Four
-    """
-    await check(table, "title")
-
-
 async def test_line_is_shown_and_said_once_the_server_has_told_who_has_won(tell):
     for columns, cells, where in [
         ("0011223", "00 10 20 30", "columns 1 to 4, bottom row"),
@@ -255,15 +241,34 @@ async def test_plates_tell_who_is_who_and_who_is_here(check):
     await check(table, "plates")
 
 
-async def test_only_a_winner_who_sees_it_happen_celebrates(check):
+async def test_sign_and_title_tell_the_result_and_the_title_our_turn(check):
+    # Only a winner who sees it happen celebrates (!).
     table = """
-        red RY; 0101010; wins | You win! red!
-        red RY 0101010 wins | You win! red
-        yellow RY; 0101010; wins | Red wins! red
-        red RY; draw | A draw null
-        red RY 0101010 wins; at 3 | undefined undefined
+        red RY; 0101010; wins | You win! red! | You win – Connect Four
+        red RY 0101010 wins | You win! red | You win – Connect Four
+        yellow RY; 0101010; wins | Red wins! red | Red wins – Connect Four
+        spectator RY; draw | A draw null | A draw – Connect Four
+        red RY 0101010 wins; at 3 | – | You win – Connect Four
+        red RY | – | Your turn – Connect Four
+        red Ry | – | Connect Four
+        yellow RY | – | Connect Four
+        spectator RY | – | Connect Four
+        red RY; lost | – | Connect Four
     """
-    await check(table, "sign")
+    await check(table, "sign", "title")
+
+
+async def test_main_button_does_what_it_says(check):
+    table = """
+        open; not found; closed | New game | new
+        open; taken; closed | Watch | watch
+        red RY; Ry | Invite | invite
+        red RY; R- | Let somebody play | room
+        red RY 0101010 wins | Play again | rematch
+        spectator Ry | Play (yellow) | sit
+        spectator RY; 33; at 1 | Back to the present | present
+    """
+    await check(table, "act", "name")
 
 
 async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(check):
