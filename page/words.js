@@ -188,7 +188,7 @@ function describeNews(state) {
     case "play":
       return `${name(state, event.player)} played column ${event.column + 1}.`;
     case "win":
-      return end([result(state).slice(0, -1), describeLines(state)].join(": "));
+      return end([result(state).slice(0, -1), ...describeLines(state)].join(": "));
     case "come": {
       const isNew = !event.isBack;
       return `${capitalize(event.player)} ${isNew ? "has joined" : "is back"}.`;
@@ -199,7 +199,8 @@ function describeNews(state) {
 }
 
 function describeLines({ moves }) {
-  return winningLines(moves).map(describeLine).join("; and ");
+  const lines = winningLines(moves).map(describeLine);
+  return lines.length > 0 ? [lines.join("; and ")] : [];
 }
 
 // Return where four in a row are: "columns 1 to 4, bottom row".

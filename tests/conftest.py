@@ -133,6 +133,20 @@ async def browser():
 
 
 @pytest.fixture(scope="session")
+async def modules(browser):
+    """A page that can import the page's modules, and shows nothing of its own."""
+    from helpers import Site
+
+    site = Site()
+    await site.start()
+    page = await browser.new_page()
+    await page.goto(site.url + "connect4.js")
+    yield page
+    await page.close()
+    await site.stop()
+
+
+@pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """A folder with a certificate for localhost, and its key."""
     from proxy import OPENSSL, make_certificate, need

@@ -1,397 +1,309 @@
 """
-Tests of game.js, without a server: events go in, sentences come out.
-
-``tell()`` folds steps into a state: a step is an event, what the connection does, a
-number of moves to look back to, or what the page knows from its address.
+Tests of game.js, words.js and view.js, without a server: a story goes in, and what the
+page shows and says comes out.
 
 """
 
+import re
+
 import pytest
 
-from helpers import DRAW, DRAWN, RED_WINS, asked, played, present, started
-
-BOTH = present("red", "yellow")
-
-
-def init(player, invite=None):
-    keys = {"join": "j", "watch": "w", "rejoin": "r", "host": None}
-    return {"type": "init", "player": player, "invite": invite, **keys}
-
-
-def past(player, *events, presence=BOTH, invite=None, **wins):
-    """Return what a new connection is told, to whoever this is."""
-    seat = [] if player is None else [init(player, invite)]
-    return ["open", *seat, started(**wins), *events, presence]
-
-
-def alone(*events):
-    """Return what the first player is told before somebody has come."""
-    return past("red", *events, presence=present("red"), invite="k7qx2m")
-
-
-def error(message, **details):
-    return {"type": "error", "message": message, **details}
-
-
-GONE = error("Game not found.")
-NO_GAME = error("This server begins no game any more.")
-TAKEN = error("The game already has this player.", watch="w")
-TURN = error("It isn't your turn.")
-WON = played(*RED_WINS)
-ELSEWHERE = {"elsewhere": True}
-
-FOLD = """async (steps) => {
-    const game = await import("/game.js");
-    let state = game.INITIAL_STATE;
-    for (const step of steps) {
-        state = typeof step === "string"
-            ? game.updateConnection(state, step)
-            : typeof step === "number"
-              ? game.lookBack(state, step)
-              : step.type === undefined
-                ? { ...state, ...step }
-                : game.update(state, step);
-    }
-    return {
-        phase: game.phase(state),
-        said: Object.values(game.sentences(state)).filter(Boolean).join(" "),
-        title: game.title(state),
-        spectators: game.describeSpectators(state),
-        columns: game.playableColumns(state),
-        rematch: game.canAskRematch(state),
-        gone: game.isGone(state),
-        moves: state.moves.length,
-        score: game.score(state),
-        shown: game.canLookBack(state) ? game.shownMoves(state).length : null,
-        line: state.winner === null ? 0 : game.winningLine(state).length,
-    };
-}"""
+from stories import FOLD, STEPS, parse, past
 
 
 @pytest.fixture
-async def tell(open_page, site):
-    """A function that returns what is to be seen after some steps."""
-    page = await open_page(site.url + "favicon.svg")
+def tell(modules):
+    """A function that returns what is to be seen after a story."""
 
-    async def tell(*steps):
-        return await page.evaluate(FOLD, list(steps))
+    async def tell(story, *steps):
+        return await modules.evaluate(FOLD, [*parse(story), *steps])
 
     return tell
 
 
-# Steps; then the phase, and all that is said.
-STORIES = [
-    ([], "connecting", "Connecting…"),
-    (["open"], "connecting", "Connecting…"),
-    (
-        alone(),
-        "waiting",
-        "You are red. Waiting for yellow to join. You move first.",
-    ),
-    (
-        alone(*played(3)),
-        "waiting",
-        "You are red. You played column 4. Waiting for yellow to join.",
-    ),
-    (
-        past("red", presence=present("red")),
-        "away",
-        "You are red. Your turn. Yellow has left and may come back.",
-    ),
-    (
-        [*alone(), BOTH],
-        "ours",
-        "You are red. Yellow has joined. Your turn.",
-    ),
-    (past("yellow"), "theirs", "You are yellow. Red's turn."),
-    (
-        past("yellow", presence=present("yellow")),
-        "away",
-        "You are yellow. Red has left and may come back.",
-    ),
-    (
-        [*past("yellow"), present("yellow"), BOTH],
-        "theirs",
-        "You are yellow. Red is back. Red's turn.",
-    ),
-    (
-        [*past("red"), present("red")],
-        "away",
-        "You are red. Your turn. Yellow has left and may come back.",
-    ),
-    (past(None), "watching", "You are watching. Red's turn."),
-    (
-        [*past("yellow"), *played(3)],
-        "ours",
-        "You are yellow. Red played column 4. Your turn.",
-    ),
-    (
-        [*past("red"), *played(3)],
-        "theirs",
-        "You are red. You played column 4. Yellow's turn.",
-    ),
-    (
-        past("red", *WON),
-        "won",
-        "You are red. You played column 1. You win! One game to none.",
-    ),
-    (
-        past("yellow", *WON),
-        "lost",
-        "You are yellow. Red played column 1. Red wins! One game to none.",
-    ),
-    (
-        past(None, *WON),
-        "over",
-        "You are watching. Red played column 1. Red wins! One game to none.",
-    ),
-    (
-        past("red", *played(*DRAWN), DRAW),
-        "drawn",
-        "You are red. Yellow played column 3. It's a draw.",
-    ),
-    (
-        past("red", *WON, asked("red")),
-        "won",
-        "You are red. You played column 1. You win! One game to none. "
-        "You asked for a rematch.",
-    ),
-    (
-        [*past("red", *WON), asked("yellow")],
-        "won",
-        "You are red. You played column 1. You win! One game to none. "
-        "Yellow wants a rematch.",
-    ),
-    (
-        [*past("red", *WON), asked("red"), asked("yellow"), started("yellow")],
-        "theirs",
-        "You are red. A new game begins. Yellow's turn.",
-    ),
-    (
-        [*past("yellow"), TURN],
-        "theirs",
-        "You are yellow. Red's turn. It isn't your turn.",
-    ),
-    ([*past("yellow"), TURN, *played(3)], "ours", None),
-    # The connection
-    (
-        [*past("red"), "reconnecting"],
-        "reconnecting",
-        "The connection is lost. Reconnecting…",
-    ),
-    (
-        [*past("red"), "stopped"],
-        "stopped",
-        "The server has stopped, and this game is gone. Waiting for the server…",
-    ),
-    (
-        [*past("red", *WON), "stopped"],
-        "stopped",
-        "The server has stopped, and this game is gone. You win! "
-        "Waiting for the server…",
-    ),
-    (
-        [*past("red"), "reconnecting", "open", init("red"), started()],
-        "reconnecting",
-        "The connection is lost. Reconnecting…",
-    ),
-    (
-        [*past("red"), "reconnecting", *past("red", *played(3))],
-        "theirs",
-        "You are red. You played column 4. Yellow's turn.",
-    ),
-    # What ends it
-    (
-        ["open", GONE, "closed"],
-        "gone",
-        "This game is gone. You can start a new one.",
-    ),
-    (
-        [{"invited": True}, "open", GONE, "closed"],
-        "gone",
-        "There is no game at this address, or somebody else has joined it. "
-        "You can start a new one.",
-    ),
-    (
-        [{"invited": True}, *past("yellow"), "reconnecting", "open", GONE, "closed"],
-        "gone",
-        "This game is gone. You can start a new one.",
-    ),
-    (
-        [*past("red", *WON), "reconnecting", "open", GONE, "closed"],
-        "gone",
-        "This game is gone. You can start a new one. You win!",
-    ),
-    (
-        ["open", NO_GAME, "closed"],
-        "gone",
-        "This server begins no game any more.",
-    ),
-    # There may be other servers.
-    (
-        [ELSEWHERE, "open", NO_GAME, "closed"],
-        "gone",
-        "This server begins no game any more. You can start one on another.",
-    ),
-    (
-        [ELSEWHERE, *past("red"), "reconnecting"],
-        "reconnecting",
-        "The connection is lost. Reconnecting… "
-        "If it stays lost, you can start a new game.",
-    ),
-    (
-        [ELSEWHERE, *past("red"), "stopped"],
-        "stopped",
-        "The server has stopped, and this game is gone. You can start a new one.",
-    ),
-    (
-        ["open", TAKEN, "closed"],
-        "taken",
-        "Both seats are taken, perhaps by you in another tab. You can watch.",
-    ),
-    (
-        [*past(None), error("All have left."), "closed"],
-        "gone",
-        "All have left. You can start a new one.",
-    ),
-    (
-        [*past("red"), TURN, "reconnecting", "open", "closed"],
-        "gone",
-        "This game is gone. You can start a new one.",
-    ),
-    (["closed"], "gone", "This game is gone. You can start a new one."),
-    (
-        ["open", error("Too late."), "reconnecting"],
-        "reconnecting",
-        "The connection is lost. Reconnecting…",
-    ),
-    (["open", error("Too late."), "reconnecting", *past("red")], "ours", None),
-]
+@pytest.fixture
+def check(tell):
+    """A function that compares what is to be seen after stories with a table."""
+
+    async def check(table, *names):
+        for row in re.sub(r"\n {12,}", " ", table).strip().splitlines():
+            story, *cells = (cell.strip() for cell in row.split("|"))
+            seen = await tell(story)
+            expected = [cell.replace("{}", seen["sentence"]) for cell in cells]
+            assert [seen[name] for name in names] == expected, story
+
+    return check
 
 
-async def test_phase_and_sentences_follow_from_what_happened(tell):
-    for steps, phase, said in STORIES:
-        seen = await tell(*steps)
-        assert seen["phase"] == phase, steps
-        assert said is None or seen["said"] == said, steps
+async def test_page_shows_and_says_what_is_going_on(check):
+    # In what is said, {} is the sentence that one sees.
+    table = """
+        | connecting | Connecting… | {} | –
+        open; not found | connecting | Connecting… | {} | –
+        open; not found; closed | gone | There is no such game. | {} | New game
+        open; not found; closed; hint | gone | Column 2 is full. | {} | New game
+        open; taken; closed | taken | Somebody else is playing here. | {} | Watch
+        open; taken; closed; it's ours; open; taken
+            | taken | You are playing this in another tab. | {} | –
+        open; taken; closed; red RY | turn | Your turn | You are red. {}. | –
+        lost | unreachable
+            | Can’t reach the games at 10.0.0.1:8000. A firewall may be why. | {} | –
+        red Ry | waiting |
+            | You are red. Waiting for somebody to play with. | –
+        red Ry; hint | waiting | Column 2 is full. | {} | –
+        red Ry; abc234 waits | waiting | | You are red. Waiting for somebody to play
+            with. Somebody else on this network is waiting, too. | –
+        red Ry; abc234 waits; lost; red Ry
+            | waiting | | Waiting for somebody to play with. | –
+        red Ry; RY | turn | Your turn | Yellow has joined. {}. | –
+        red Ry; 3; RY | theirs | Yellow’s turn | Yellow has joined. {}. | –
+        red Ry; RY; Ry | free | Yellow’s seat is free. | Your turn. {} | Invite
+        yellow RY | theirs | Red’s turn | You are yellow. {}. | –
+        yellow RY; 3 | turn | Your turn | Red played column 4. {}. | –
+        red RY; 3 | theirs | Yellow’s turn | You played column 4. {}. | –
+        red RY; 3; refused
+            | theirs | It isn't your turn. | You played column 4. Yellow’s turn. {} | –
+        red RY; 3; refused; 3 | turn | Your turn | Yellow played column 4. {}. | –
+        red RY; hint | turn | Your turn | Column 2 is full. | –
+        red RY; R- | away | Yellow is away. | Your turn. {} | Let somebody play
+        yellow RY; -Y | away | Red is away. | {} | Let somebody play
+        red RY; R-; RY | turn | Your turn | Yellow is back. {}. | –
+        red RY; R-; Ry; RY | turn | Your turn | Yellow has joined. {}. | –
+        red RY; 0101010 | theirs | | You played column 1. | –
+        red RY; 0101010; wins | won | Four in a row!
+            | You win: column 1, rows 1 to 4. You lead, one game to none. | Play again
+        yellow RY 0101010 wins | lost | Four in a row!
+            | You are yellow. Red wins! Red leads, one game to none. | Play again
+        red RY 0101010 wins; R- | won | Yellow is away. | {} | Let somebody play
+        yellow RY 0101010 wins; rY | lost | Red’s seat is free. | {} | Invite
+        yellow RY 0101010 wins; red asks
+            | lost | Red wants to play again. | {} | Play again (red)
+        yellow RY 0101010 wins; yellow asks | lost | Four in a row!
+            | You want to play again. | Waiting for red… (pressed)
+        yellow RY 0101010 wins; yellow asks; red asks; new game
+            | turn | Your turn | A new game begins. {}. | –
+        red Ry 0101010 wins; new game | free | Yellow’s seat is free.
+            | A new game begins. {} | Invite
+        red RY; draw | drawn | The board is full. | A draw. | Play again
+        spectator RY | watching | Red’s turn | You are watching. {}. | –
+        spectator Ry | watching | Yellow’s seat is free.
+            | You are watching. Red’s turn. {} | Play (yellow)
+        red Ry; spectator ry
+            | watching | Both seats are free. | You are watching. {} | Play (red)
+        spectator RY; R- | watching | Red’s turn | {}. Yellow is away. | –
+        spectator RY; -- | watching | Both players are away. | {} | Let somebody play
+        spectator RY 0101010 wins; red asks
+            | over | Four in a row! | Red wants to play again. | –
+        spectator RY; 33; at 1
+            | watching | Move 1 of 2 | Yellow played column 4. Red’s turn.
+            | Back to the present
+        base RY; -Y | away | Red has left. | {} | New game
+        base RY 0101010 wins | lost | Four in a row!
+            | You are yellow. Red wins! Red leads, one game to none. | New game
+        red RY; lost | reconnecting | The connection is lost. Reconnecting… | {} | –
+        red RY; stopped
+            | stopped | The server has stopped. Waiting for it to come back… | {} | –
+        red RY; lost; red RY | turn | Your turn | {}. | –
+        red RY; 3; lost; red RY 34
+            | turn | Your turn | Yellow played column 5. {}. | –
+        red RY; 3; lost; red RY | turn | Your turn | A new game begins. {}. | –
+        red RY; lost; not found; closed | gone | This game is gone. | {} | New game
+        red RY; refused; 3; closed
+            | gone | The server has ended the connection. | {} | New game
+        spectator RY; all left; closed
+            | gone | Both players have left, and the game is gone. | {} | New game
+    """
+    await check(table, "phase", "sentence", "said", "act")
 
 
-async def test_move_is_possible_on_our_turn_in_columns_that_are_not_full(tell):
-    every = list(range(7))
-    full = played(0, 0, 0, 0, 0, 0)
-    for steps, columns in [
-        (past("red"), every),
-        (past("yellow"), []),
-        (past(None), []),
-        (past("red", *full), every[1:]),
-        (past("red", *WON), []),
-        ([*past("red"), "reconnecting"], []),
-        ([*past("red"), "reconnecting", "open", init("red"), started()], []),
+async def test_second_player_of_a_base_client_may_come_and_go(tell):
+    for columns, absent in [("", "isn’t here yet"), ("01", "is away")]:
+        seen = await tell("", *past(None, "R-", columns, code=None))
+        assert seen["said"] == f"You are watching. Red’s turn. Yellow {absent}."
+
+
+REPORT = """
+Connecting…
+You are red. Waiting for somebody to play with.
+Yellow has joined. Your turn.
+You played column 1. Yellow’s turn.
+Yellow played column 2. Your turn.
+Column 2 is full.
+You played column 1. Yellow’s turn.
+Yellow is away.
+Yellow is back. Yellow’s turn.
+The connection is lost. Reconnecting…
+Yellow played column 2. Your turn.
+You played column 1. Yellow’s turn.
+Yellow played column 2. Your turn.
+You played column 1.
+You win: column 1, rows 1 to 4. You lead, one game to none.
+Yellow is away.
+Yellow is back.
+Yellow wants to play again.
+A new game begins. Yellow’s turn.
+The server has stopped. Waiting for it to come back…
+"""
+
+
+async def test_what_is_said_over_a_whole_game_is_a_report_of_it(tell):
+    told = await tell(
+        "red Ry; RY; 0; 1; hint; 0; R-; RY; lost; red RY 0101; 010; wins; R-; RY; "
+        "yellow asks; red asks; new game; stopped",
+    )
+    assert told["report"] == REPORT.strip().splitlines()
+
+
+async def test_line_is_shown_and_said_once_the_server_has_told_who_has_won(tell):
+    for columns, cells, where in [
+        ("0011223", "00 10 20 30", "columns 1 to 4, bottom row"),
+        ("12233434404", "10 21 32 43", "from column 2, row 1, to column 5, row 4"),
+        (
+            "415112206040043",
+            "30 40 50 60 03 12 21 30",
+            "columns 4 to 7, bottom row; and from column 1, row 4, to column 4, row 1",
+        ),
     ]:
-        assert (await tell(*steps))["columns"] == columns, steps
-
-
-async def test_rematch_is_offered_to_a_player_who_has_not_asked(tell):
-    for steps, offered in [
-        (past("red", *WON), True),
-        ([*past("red", *WON), "reconnecting"], True),
-        ([*past("red", *WON), "stopped"], False),
-        (past("red", *WON, asked("yellow")), True),
-        (past("red", *WON, asked("red")), False),
-        (past(None, *WON), False),
-        (past("red", *WON[:-1]), False),
-    ]:
-        assert (await tell(*steps))["rematch"] == offered, steps
-
-
-async def test_past_is_shown_when_it_is_complete(tell):
-    again = past("red", *played(3, 3, 4))
-    for end, moves in [(-1, 2), (None, 3)]:
-        steps = [*past("red", *played(3, 3)), "reconnecting", *again[:end]]
-        assert (await tell(*steps))["moves"] == moves
-
-
-async def test_game_is_gone_for_good_only_if_it_is_not_found(tell):
-    for last, gone in [(GONE, True), (TAKEN, False), (error("All left."), False)]:
-        assert (await tell("open", last))["gone"] is False
-        assert (await tell("open", last, "closed"))["gone"] is gone
-        assert (await tell("open", last, "reconnecting"))["gone"] is False
-
-
-async def test_winner_and_line_are_known_before_the_win_is_announced(tell):
-    seen = await tell(*past("yellow", *WON))
-    assert (seen["phase"], seen["line"]) == ("lost", 4)
-    seen = await tell(*past("yellow", *WON), {"type": "win", "player": "red"})
-    assert (seen["phase"], seen["line"]) == ("lost", 4)
-    # The last checker may join what is left and right of it.
-    seven = [0, 0, 1, 1, 2, 2, 4, 4, 5, 5, 6, 6, 3]
-    assert (await tell(*past("red", *played(*seven))))["line"] == 7
+        assert (await tell(f"red RY; {columns}"))["line"] == ""
+        seen = await tell(f"yellow RY; {columns}; wins")
+        assert seen["line"] == cells
+        assert seen["said"].startswith(f"Red wins: {where}.")
 
 
 async def test_score_is_told_when_a_game_ends(tell):
-    for wins, end, score, said in [
-        ({}, [], [0, 0], ""),
-        ({}, WON, [1, 0], "Red wins! One game to none."),
-        ({"red": 1, "yellow": 1}, WON, [2, 1], "Red wins! Two games to one."),
-        ({"yellow": 2}, WON, [1, 2], "Red wins! One game to two."),
-        ({"yellow": 1}, WON, [1, 1], "Red wins! One game each."),
-        ({"red": 11}, WON, [12, 0], "Red wins! 12 games to none."),
-        ({}, [*played(*DRAWN), DRAW], [0, 0], "It's a draw."),
-        (
-            {"red": 1, "yellow": 3},
-            [*played(*DRAWN), DRAW],
-            [1, 3],
-            "It's a draw. Three games to one for yellow.",
-        ),
+    for wins, end, said in [
+        ({"yellow": 1}, "wins", "Red wins! One game each."),
+        ({"yellow": 3}, "wins", "Red wins! You lead, three games to one."),
+        ({"red": 11}, "wins", "Red wins! Red leads, 12 games to none."),
+        ({"yellow": 2}, "draw", "A draw. You lead, two games to none."),
     ]:
-        seen = await tell(*past("yellow", *end, **wins))
-        assert [*seen["score"].values()] == score
-        assert seen["said"].endswith(said)
+        seen = await tell("", *past("yellow", "RY", end=[STEPS[end]], **wins))
+        assert seen["said"] == f"You are yellow. {said}"
 
 
-async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(tell):
-    for steps, shown in [
-        (past("red", *played(3, 3)), None),
-        (past(None), None),
-        (past(None, *played(3, 3)), 2),
-        ([*past(None, *played(3, 3)), 1], 1),
-        ([*past(None, *played(3, 3)), 0], 0),
-        ([*past(None, *played(3, 3)), -1], 0),
-        ([*past(None, *played(3, 3)), 3], 2),
-        # What happens now is shown to who isn't looking back.
-        ([*past(None, *played(3, 3)), 1, played(3, 3, 4)[-1]], 1),
-        ([*past(None, *played(3, 3)), 2, played(3, 3, 4)[-1]], 3),
-        ([*past(None, *played(3, 3)), "reconnecting"], None),
-        (past("red", *WON), 7),
-        ([*past("red", *WON), 5], 5),
-        ([*past("red", *WON), 5, "reconnecting"], 5),
-        ([*past("red", *WON), 5, "stopped"], 5),
-        ([*past("red", *WON), 5, "reconnecting", "open", GONE, "closed"], 5),
-        ([*past("red", *played(3, 3)), "stopped"], None),
-        ([*past("red", *WON), 5, asked("red"), asked("yellow"), started()], None),
-    ]:
-        assert (await tell(*steps))["shown"] == shown, steps
+async def test_columns_are_open_on_our_turn_unless_they_are_full(check):
+    table = """
+        red RY | 0123456 | red |
+        red Ry | 0123456 | null |
+        yellow RY | | red | It isn’t your turn.
+        spectator RY | | red |
+        red RY; 000000 | 123456 | red | Column 1 is full.
+        red RY; we move | | null |
+        red RY; 0101010 | | null | It isn’t your turn.
+        red RY; 0101010; wins | | null |
+        red RY; lost | | null |
+    """
+    await check(table, "playable", "hand", "refusal")
 
 
-async def test_title_tells_whose_turn_it_is_and_who_has_won(tell):
-    for steps, title in [
-        ([], "Connect Four"),
-        (alone(), "Connect Four"),
-        (past("red"), "Your turn – Connect Four"),
-        (past("yellow"), "Connect Four"),
-        (past("yellow", *WON), "Red wins – Connect Four"),
-    ]:
-        assert (await tell(*steps))["title"] == title
+async def test_move_that_the_server_has_not_told_is_never_lost(check):
+    table = """
+        red RY; we move | sent | 30 | Your turn
+        red RY; we move; 3 | – | – | Yellow’s turn
+        red RY; we move; refused | – | – | It isn't your turn.
+        red RY; we move; lost; red RY | sent | 30 | Your turn
+        red RY; we move; lost; red RY 3 | – | – | Yellow’s turn
+        red RY; we move; lost; red RY 34 | – | – | Your turn
+        red RY; we move; lost; red RY 2 | – | – | Your move came too late.
+        red RY; we move; lost; spectator RY | – | – | Your move came too late.
+    """
+    await check(table, "sent", "ghost", "sentence")
 
 
-async def test_spectators_are_counted_without_oneself(tell):
-    for player, number, text in [
-        ("red", 0, ""),
-        ("red", 1, "1 person is watching."),
-        ("red", 2, "2 people are watching."),
-        (None, 1, ""),
-        (None, 2, "You and 1 other are watching."),
-        (None, 3, "You and 2 others are watching."),
-    ]:
-        here = present("red", "yellow", spectators=number)
-        assert (await tell(*past(player, presence=here)))["spectators"] == text
+async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(check):
+    # What happens now is shown to who isn't looking back, or sits down.
+    table = """
+        red RY; 33 | – | 2
+        spectator RY; 33 | 2 | 2
+        spectator RY; 33; at 1 | 1 | 1
+        spectator RY; 33; at -1 | 0 | 0
+        spectator RY; 33; at 3; 4 | 3 | 3
+        spectator RY; 33; at 1; 4 | 1 | 1
+        spectator RY; 33; lost | – | 2
+        spectator RY; 33; at 1; lost; spectator RY 334 | 1 | 1
+        spectator RY; 33; at 1; lost; spectator RY 4 | 1 | 1
+        spectator Ry; 334; at 1; lost; yellow RY 334 | – | 3
+        red RY 0101010 wins; at 5; lost; red RY 0101010 wins | 5 | 5
+        red RY 0101010 wins; at 5; stopped | 5 | 5
+        red RY 0101010 wins; at 5; new game | – | 0
+    """
+    await check(table, "shown", "moves")
+
+
+async def test_plates_tell_who_is_who_and_who_is_here(check):
+    table = """
+        red Ry | Red, you, 0 wins (you); Yellow, 0 wins, free seat (nobody)
+        red RY | Red, you, 0 wins, to move (you turn); Yellow, 0 wins ()
+        spectator R- 3 | Red, 0 wins (); Yellow, 0 wins, to move, away (turn away)
+        yellow RY 0101010 wins | Red, 1 win, winner (winner); Yellow, you, 0 wins (you)
+        red R- 3; lost | Red, you, 0 wins (you); Yellow, 0 wins ()
+    """
+    await check(table, "plates")
+
+
+async def test_sign_and_title_tell_the_result_and_the_title_our_turn(check):
+    # Only a winner who sees it happen celebrates (!).
+    table = """
+        red RY; 0101010; wins | You win! red! | You win – Connect Four
+        red RY 0101010 wins | You win! red | You win – Connect Four
+        yellow RY; 0101010; wins | Red wins! red | Red wins – Connect Four
+        spectator RY; draw | A draw null | A draw – Connect Four
+        red RY 0101010 wins; at 3 | – | You win – Connect Four
+        red RY | – | Your turn – Connect Four
+        red Ry | – | Connect Four
+        yellow RY | – | Connect Four
+        spectator RY | – | Connect Four
+        red RY; lost | – | Connect Four
+    """
+    await check(table, "sign", "title")
+
+
+async def test_main_button_does_what_it_says(check):
+    table = """
+        open; not found; closed | New game | new
+        open; taken; closed | Watch | watch
+        red RY; Ry | Invite | invite
+        red RY; R- | Let somebody play | room
+        red RY 0101010 wins | Play again | rematch
+        spectator Ry | Play (yellow) | sit
+        spectator RY; 33; at 1 | Back to the present | present
+    """
+    await check(table, "act", "name")
+
+
+async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(check):
+    # An invitation that was opened for a free seat is closed when that is taken.
+    table = """
+        red Ry | large | isWaiting | –
+        red Ry; abc234 waits | large | partner isWaiting | –
+        red Ry; stopped | none | – | –
+        open; taken; closed | none | – | –
+        open; not found; closed | none | | –
+        red RY | small | – | invite
+        red RY; lost | small | – | isDisabled
+        red RY 0101010 wins | small | – | invite room
+        red RY 0101010 wins; R- | small | – | invite
+        spectator RY 0101010 wins | small | – | invite
+        base RY 0101010 wins | none | – |
+        red RY; we invite; R-; RY | open | – | invite
+        red Ry; RY; Ry; we invite; RY | small | – | invite
+        spectator ry; we invite; Ry | open | – | invite
+        spectator ry; we invite; Ry; RY | small | – | invite
+    """
+    await check(table, "card", "lobby", "quiet")
+
+
+async def test_page_knows_who_has_been_here_and_who_looks_on(check):
+    # When somebody has left is only known to who looked.
+    table = """
+        red Ry | false | 2 |
+        red Ry; RY; Ry | true | 2 | yellow 1000
+        red R- | true | 2 |
+        red Ry 01 | true | 2 |
+        spectator RY | false | 1 |
+        red RY; R-; RY | true | 2 |
+        red RY; lost | true | 0 |
+        red RY; lost; red R- | true | 2 | yellow -Infinity
+        red RY; R-; lost; red R- | true | 2 | yellow 1000
+    """
+    await check(table, "isShared", "watchers", "left")

@@ -6,6 +6,7 @@ The decoder gets screenshots, as a camera sees them, but straight and in focus.
 """
 
 import random
+import re
 
 import pytest
 import qrcode
@@ -13,8 +14,6 @@ import zxingcpp
 from playwright.async_api import expect
 from qrcode.util import MODE_8BIT_BYTE, QRData
 from segno import encoder
-
-from states import link, start
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 RANDOM = random.Random(4)
@@ -26,13 +25,13 @@ LINKS = [
 ]
 
 ENCODE = """async (texts) => {
-    const { encode } = await import("/qrcode.js");
+    const { encode } = await import("/page/qrcode.js");
     return texts.map((text) => encode(text).map((row) => row.map(Number)));
 }"""
 
 # As small as they ever are on the page: 3 pixels for a module.
 DRAW = """async (texts) => {
-    const { renderQRCode } = await import("/qrcode.js");
+    const { renderQRCode } = await import("/page/qrcode.js");
     document.body.replaceChildren(...texts.map((text) => {
         const name = "http://www.w3.org/2000/svg";
         const svg = document.createElementNS(name, "svg");
@@ -42,12 +41,6 @@ DRAW = """async (texts) => {
         return svg;
     }));
 }"""
-
-
-@pytest.fixture
-async def page(open_page, site):
-    """A page that can import modules, and shows nothing of its own."""
-    return await open_page(site.url + "game.js", viewport={"width": 900, "height": 900})
 
 
 def library(text, mask):
@@ -74,18 +67,18 @@ async def read(page, look_at, locator):
     return {each.text for each in found}
 
 
-async def test_symbol_is_that_of_a_library(page):
-    symbols = await page.evaluate(ENCODE, LINKS)
+async def test_symbol_is_that_of_a_library(modules):
+    symbols = await modules.evaluate(ENCODE, LINKS)
     assert {len(symbol) for symbol in symbols} == set(range(21, 46, 4))
     for text, symbol in zip(LINKS, symbols, strict=True):
         assert symbol == library(text, mask_of(symbol)), text
 
 
 @pytest.mark.slow
-async def test_mask_is_the_one_with_the_least_penalty(page):
+async def test_mask_is_the_one_with_the_least_penalty(modules):
     # Who counts two finders that overlap as one has another favourite at times.
     agreed = 0
-    for text, symbol in zip(LINKS, await page.evaluate(ENCODE, LINKS), strict=True):
+    for text, symbol in zip(LINKS, await modules.evaluate(ENCODE, LINKS), strict=True):
         masked = [[bytearray(row) for row in library(text, mask)] for mask in range(8)]
         penalties = [
             encoder.evaluate_mask(each, len(each), len(each)) for each in masked
@@ -95,37 +88,50 @@ async def test_mask_is_the_one_with_the_least_penalty(page):
 
 
 @pytest.mark.slow
-async def test_decoder_reads_links_of_all_lengths(page, look_at):
+async def test_decoder_reads_links_of_all_lengths(modules, look_at):
     for number in range(0, len(LINKS), 20):
         texts = LINKS[number : number + 20]
-        await page.evaluate(DRAW, texts)
-        assert await read(page, look_at, page.locator("body")) == set(texts)
+        await modules.evaluate(DRAW, texts)
+        assert await read(modules, look_at, modules.locator("body")) == set(texts)
 
 
-async def test_shortest_and_longest_text_have_a_symbol_and_a_longer_one_has_none(page):
+async def test_shortest_and_longest_text_have_a_symbol_and_a_longer_one_has_none(
+    modules,
+):
     for text in ("", "ä" * 61):
-        [symbol] = await page.evaluate(ENCODE, [text])
+        [symbol] = await modules.evaluate(ENCODE, [text])
         assert symbol == library(text, mask_of(symbol))
-    error = """(text) => import("/qrcode.js").then(({ encode }) => {
+    error = """(text) => import("/page/qrcode.js").then(({ encode }) => {
         try { encode(text) } catch (error) { return String(error) }
     })"""
-    assert "too large" in await page.evaluate(error, "ä" * 61 + "b")
+    assert "too large" in await modules.evaluate(error, "ä" * 61 + "b")
 
 
 @pytest.mark.parametrize("width", [320, 1280])
 async def test_decoder_reads_the_links_of_the_page(open_page, look_at, width):
     size = {"width": width, "height": 720}
-    red, join, watch = await start(open_page, viewport=size, color_scheme="dark")
-    if width == 320:
-        await red.get_by_text("QR code", exact=True).click()
-    await red.get_by_text("Let others watch").click()
-    for forced_colors in ("none", "active"):
-        await red.emulate_media(forced_colors=forced_colors)
-        for name, address in {"Join": join, "Watch": watch}.items():
-            picture = red.get_by_role("img", name=f"QR code of the {name} link")
+    red = await open_page(viewport=size, color_scheme="dark")
+    await red.wait_for_url(re.compile("/[a-z0-9]{6}$"))
+    card = red.locator(".invitation")
+    for side in ("", "?watch="):
+        address = red.url.replace(red.url[-6:], side + red.url[-6:])
+        picture = card.get_by_role("img", name=f"QR code of {address}", exact=True)
+        for forced_colors in ("none", "active"):
+            await red.emulate_media(forced_colors=forced_colors)
             await picture.scroll_into_view_if_needed()
             await expect(picture).to_be_visible()
             assert await read(red, look_at, picture) == {address}
             modules = "svg => svg.clientWidth / svg.viewBox.baseVal.width"
             assert await picture.evaluate(modules) >= 3
-    assert await link(red, "join") == join
+        assert await card.locator("a").get_attribute("href") == address
+        await card.locator(".turn").click()
+
+
+async def test_page_does_without_a_picture_of_a_link_that_is_too_long(open_page, site):
+    host = f"{'a' * 60}.{'b' * 50}.localhost:{site.port}"
+    red = await open_page(f"http://{host}/")
+    card = red.locator(".invitation")
+    await expect(card.locator(".address")).to_have_text(f"{host}/")
+    await expect(red.get_by_role("status")).to_contain_text("You are red.")
+    await expect(card.locator(".qrcode")).to_be_hidden()
+    await expect(card.locator(".copy")).to_be_visible()
