@@ -94,13 +94,7 @@ async def test_presence_of_another_game_is_not_sent(server):
         assert await hear(player) == []
 
 
-# With the real PRESENCE_INTERVAL, or a longer one
-
-
-@pytest.fixture
-def slowly(monkeypatch):
-    """Presence is announced so slowly that much can happen meanwhile."""
-    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0.5)
+# When presence is not announced at once
 
 
 async def test_crowd_costs_each_spectator_a_few_events(server):
@@ -122,9 +116,12 @@ async def test_crowd_costs_each_spectator_a_few_events(server):
     await red.expect_nothing()
 
 
-@pytest.mark.usefixtures("slowly")
-async def test_others_are_told_by_one_tick_after_a_change_and_not_at_once(server):
+@at
+async def test_others_are_told_by_one_tick_after_a_change_and_not_at_once(
+    server, monkeypatch
+):
     red, yellow, init = await start_game(server)
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 1)
     spectator = await server.watch(init["watch"], **V2)
     told = present("red", "yellow", spectators=1)
     assert await hear_presence(spectator) == told
@@ -134,10 +131,13 @@ async def test_others_are_told_by_one_tick_after_a_change_and_not_at_once(server
         await player.expect(told)
 
 
-@pytest.mark.usefixtures("slowly")
-async def test_each_is_told_only_if_it_differs_from_what_they_were_told(server):
+@at
+async def test_each_is_told_only_if_it_differs_from_what_they_were_told(
+    server, monkeypatch
+):
     red, yellow, _ = await start_game(server)
     old = await watch_game(server, red, yellow)
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 1)
     # Of one who comes and goes between two ticks nobody hears.
     away = await come_back(server, old)
     assert await hear_presence(away) == present("red", "yellow", spectators=2)
