@@ -28,6 +28,8 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 BROWSER_OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
+    # For proxies with TLS. Playwright's way fails when many files are loaded at once.
+    "--ignore-certificate-errors",
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
