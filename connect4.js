@@ -18,6 +18,9 @@ const MIDDLE = (COLUMNS - 1) / 2;
 // How many checkers rain on a winner.
 const DROPS = 26;
 
+// The animations for which the end waits, by their names in the style sheet.
+const MOTIONS = ["fall", "leave", "light", "shade", "sign"];
+
 // A tap is followed by a click, which is no second choice. In milliseconds.
 const TAP_TIME = 700;
 
@@ -178,18 +181,23 @@ function leave(board, cells) {
 }
 
 // When all checkers have landed, show the end, if it is one; and tell when it stands.
+// Where nothing moves, all of this happens at once.
 async function finish(board, isStep) {
   const view = views.get(board);
   const run = ++view.run;
+  const isOutdated = () => view.run !== run;
   view.isSettled = false;
-  for (const show of [() => {}, () => beginEnd(board, isStep)]) {
-    show();
-    const moving = animations(board, "fall", "leave", "light", "shade", "sign");
-    if (moving.length > 0) {
-      await rest(moving);
+  if (isMoving(board)) {
+    await rest(animations(board, ...MOTIONS));
+    if (isOutdated()) {
+      return; // Something newer is drawn, and goes on from here.
     }
-    if (view.run !== run) {
-      return; // Something newer is drawn, and tells.
+  }
+  beginEnd(board, isStep);
+  if (isMoving(board)) {
+    await rest(animations(board, ...MOTIONS));
+    if (isOutdated()) {
+      return;
     }
   }
   view.isSettled = true;
@@ -197,7 +205,7 @@ async function finish(board, isStep) {
     cellElement.classList.remove("falling");
   }
   board.querySelector(".leaving").replaceChildren();
-  queueMicrotask(() => view.run === run && report(board, "settle"));
+  queueMicrotask(() => isOutdated() || report(board, "settle"));
 }
 
 // Light the line, plug in the sign, and let it rain; at once if it is the past.
@@ -217,6 +225,10 @@ function beginEnd(board, isStep) {
 function canMove() {
   const isReduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   return !isReduced && !document.hidden;
+}
+
+function isMoving(board) {
+  return animations(board, ...MOTIONS).length > 0;
 }
 
 // Return the animations of these names in an element.
@@ -442,9 +454,9 @@ function listen(board) {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
       // Nobody sees it, and a hidden page may wait for long.
-      animations(board, "fall", "leave", "light", "shade", "sign", "rain").forEach(
-        (animation) => animation.finish(),
-      );
+      for (const animation of animations(board, ...MOTIONS, "rain")) {
+        animation.finish();
+      }
     }
   });
 }

@@ -60,11 +60,10 @@ async def test_hand_follows_the_pointer_and_shows_where_it_lands(open_board):
     for number, row in [(3, 3), (6, 0)]:
         await column(page, number).hover()
         await page.wait_for_selector(f".column[data-column='{number}'] .landing")
-        landing = page.locator(".landing")
-        assert await landing.count() == 1
-        assert await landing.evaluate(
-            "cell => [...cell.parentElement.children].indexOf(cell)"
-        ) == row
+        rows = await page.locator(".landing").evaluate_all(
+            "cells => cells.map(cell => [...cell.parentNode.children].indexOf(cell))"
+        )
+        assert rows == [row]
 
 
 async def test_hand_of_the_other_stays_in_the_middle(open_board):
@@ -144,12 +143,12 @@ async def test_what_was_meant_for_the_card_is_no_move(open_board):
 
 async def test_ghost_is_no_checker_yet(open_board):
     page = await open_board()
-    await page.evaluate("show('theirs', { ghost: { player: 'red', column: 6, row: 0 } })")
+    ghost = {"player": "red", "column": 6, "row": 0}
+    await page.evaluate("ghost => show('theirs', { ghost })", ghost)
     cell = column(page, 6).locator(".cell").first
     assert await cell.get_attribute("class") == "cell empty ghost ghost-red"
-    await page.evaluate("""show("theirs", {
-        moves: [...STATES.turn.moves ?? [], { player: "red", column: 6, row: 0 }],
-    })""")
+    await page.evaluate("move => show('theirs', { moves: [move] })", ghost)
+    assert await cell.get_attribute("class") == "cell red last"
     assert await page.locator(".ghost").count() == 0
 
 
