@@ -221,7 +221,10 @@ export function render(description) {
   const focused = document.activeElement;
   const boardElement = find(".board");
   document.title = title;
-  renderBoard(boardElement, board);
+  if (phase !== "connecting") {
+    // What was played before one came doesn't fall.
+    renderBoard(boardElement, board);
+  }
   if (board.sign !== null && !isSettled(boardElement)) {
     return;
   }
