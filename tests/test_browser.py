@@ -6,6 +6,7 @@ from helpers import RED_WINS
 from states import (
     act,
     column,
+    expect_arrived,
     expect_board,
     expect_phase,
     expect_sentence,
@@ -58,6 +59,7 @@ async def test_spectator_cannot_play(open_page):
     red, yellow, join = await start_two(open_page)
     spectator = await open_page(join)
     await expect_status(spectator, "You are watching.")
+    await expect_arrived(spectator)
     await expect(column(spectator, 3)).to_be_disabled()
     await column(spectator, 3).click(force=True)
     await play(red, 4)
@@ -67,6 +69,7 @@ async def test_spectator_cannot_play(open_page):
 
 async def test_who_plays_out_of_turn_is_told_so(open_page):
     red, yellow, _ = await start_two(open_page)
+    await expect_arrived(yellow)
     await expect(column(yellow, 3)).to_be_disabled()
     await column(yellow, 3).click(force=True)
     await expect_status(yellow, "It isn’t your turn.")
