@@ -134,7 +134,8 @@ export function renderBoard(board, description) {
   Object.assign(view, { playable, hand, ghost });
   renderHand(board);
   const end = { line, sign, celebrates };
-  const isNewEnd = JSON.stringify(end) !== JSON.stringify(view.end);
+  // It isn't another end because nobody celebrates any more.
+  const isNewEnd = isOther(line, view.end.line) || isOther(sign, view.end.sign);
   const isStep = view.isDrawn && added.length <= 1 && removed.length === 0;
   Object.assign(view, { end, isDrawn: true });
   if (!isNewEnd && added.length + removed.length === 0) {
@@ -147,6 +148,10 @@ export function renderBoard(board, description) {
     fall(board, added[0]);
   }
   finish(board, isStep);
+}
+
+function isOther(value, before) {
+  return JSON.stringify(value) !== JSON.stringify(before);
 }
 
 // Return whether all that was drawn stands there, and rests.

@@ -10,6 +10,7 @@ import {
   isCurrent,
   isFull,
   isNotFound,
+  isPlaying,
   isShared,
   lookBack,
   playableColumns,
@@ -30,7 +31,7 @@ import {
   storedSeats,
   waysBack,
 } from "./page/seat.js";
-import { describe, render } from "./page/view.js";
+import { describe, offerFocus, render } from "./page/view.js";
 import { askAboutSeat, describeRefusal } from "./page/words.js";
 
 // How often we look whether a seat is free that another tab has, in milliseconds.
@@ -104,6 +105,9 @@ function handleEvent(event, connection) {
     arrive(connection);
   } else if (before.past === null && before.connection === "open") {
     sound?.tell(event, state, before);
+  }
+  if (isPlaying(state) && !isPlaying(before)) {
+    offerFocus();
   }
   keepSeat();
 }

@@ -105,6 +105,14 @@ export function offerCopying(handleNote) {
       copyLink();
     }
   });
+  document.addEventListener("copy", (event) => {
+    // Otherwise the address would have the gap that one sees before the code.
+    const selection = window.getSelection();
+    if (Array.from(link.children).every((part) => selection.containsNode(part, true))) {
+      event.clipboardData.setData("text/plain", link.href);
+      event.preventDefault();
+    }
+  });
   card.querySelector(".share").addEventListener("click", () => {
     // Rejected when the player closes the sheet, which is fine.
     navigator.share({ title: "Connect Four", url: link.href }).catch(() => {});

@@ -218,9 +218,13 @@ function describeQuiet(state, act) {
 // board, which says so by the event "settle".
 export function render(description) {
   const { phase, player, winner, asked, card, board, title } = description;
+  const focused = document.activeElement;
   const boardElement = find(".board");
   document.title = title;
-  renderBoard(boardElement, board);
+  if (phase !== "connecting") {
+    // What was played before one came doesn't fall.
+    renderBoard(boardElement, board);
+  }
   if (board.sign !== null && !isSettled(boardElement)) {
     return;
   }
@@ -234,6 +238,7 @@ export function render(description) {
   renderLobby(description);
   renderQuiet(description);
   renderInvitation(description.invitation);
+  keepFocus(focused);
 }
 
 function find(selector) {
@@ -267,11 +272,12 @@ function renderPlates({ plates, watchers }) {
 
 function renderAct({ act, asked }) {
   const button = find(".act");
-  setHidden(button, act === null);
+  button.hidden = act === null;
   if (act !== null) {
     button.dataset.name = act.name;
     button.dataset.look = act.look;
-    button.disabled = act.look === "pressed";
+    // If it were disabled, it would lose the focus.
+    button.setAttribute("aria-disabled", act.look === "pressed");
     button.querySelector("use").setAttribute("href", `#${act.symbol}`);
     button.querySelector(".checker").className = `checker ${asked}`;
     setText(button.querySelector(".label"), act.label);
@@ -280,7 +286,7 @@ function renderAct({ act, asked }) {
 
 function renderReview({ review }) {
   const section = find(".review");
-  setHidden(section, review === null);
+  section.hidden = review === null;
   if (review !== null) {
     const { shown, length } = review;
     const slider = section.querySelector(".move");
@@ -293,10 +299,10 @@ function renderReview({ review }) {
 function renderLobby({ lobby }) {
   const section = find(".lobby");
   const partner = lobby?.partner ?? null;
-  setHidden(section, lobby === null);
+  section.hidden = lobby === null;
   section.querySelector(".rule").hidden = !lobby?.isWaiting || partner !== null;
-  setHidden(section.querySelector(".somebody"), partner === null);
-  setHidden(section.querySelector(".watch"), !lobby?.isWaiting);
+  section.querySelector(".somebody").hidden = partner === null;
+  section.querySelector(".watch").hidden = !lobby?.isWaiting;
   if (partner !== null) {
     section.querySelector(".play").href = `./${partner}`;
     setText(section.querySelector(".somebody .code"), partner);
@@ -305,18 +311,39 @@ function renderLobby({ lobby }) {
 
 function renderQuiet({ quiet }) {
   const nav = find(".quiet");
-  setHidden(nav, quiet === null);
+  nav.hidden = quiet === null;
   if (quiet !== null) {
-    setHidden(nav.querySelector(".invite"), !quiet.invite);
-    setHidden(nav.querySelector(".room"), !quiet.room);
+    nav.querySelector(".invite").hidden = !quiet.invite;
+    nav.querySelector(".room").hidden = !quiet.room;
     nav.querySelector(".new").setAttribute("aria-disabled", quiet.isDisabled);
   }
 }
 
-// Hide or show an element. A focus inside goes to the board and isn't lost.
-function setHidden(element, hidden) {
-  if (hidden && element.contains(document.activeElement)) {
-    find(".board [tabindex='0']").focus();
+// Where the focus goes when what had it isn't shown any more: to the first of these that
+// is. Otherwise it would be lost, and keys with it.
+const PLACES = [
+  "[data-card='open'] .copy",
+  ".board [tabindex='0']",
+  ".invitation .copy",
+  ".act",
+  ".typed input",
+];
+
+function keepFocus(focused) {
+  const isShown =
+    focused.getClientRects().length > 0 &&
+    window.getComputedStyle(focused).visibility === "visible";
+  if (focused !== document.body && !isShown) {
+    PLACES.some((place) => {
+      find(place)?.focus();
+      return document.activeElement === find(place);
+    });
   }
-  element.hidden = hidden;
+}
+
+// Give the focus to the board, if nothing else has it.
+export function offerFocus() {
+  if (document.activeElement === document.body) {
+    find(".board [tabindex='0']").focus({ preventScroll: true, focusVisible: false });
+  }
 }

@@ -176,7 +176,8 @@ async def open_page(browser, site):
     """
     A function that gives somebody a browser of their own, and opens a page in it.
 
-    Errors on the console and exceptions make the test fail.
+    A script that is given runs there before the page's own. Errors on the console and
+    exceptions make the test fail.
 
     """
     from playwright.async_api import expect
@@ -193,7 +194,7 @@ async def open_page(browser, site):
         if message.type == "error" and ours:
             problems.append(message.text)
 
-    async def open_page(url=None, **options):
+    async def open_page(url=None, *, script="", **options):
         # Nobody looks at the animations, but they would have to be drawn.
         options = {"reduced_motion": "reduce", **options}
         context = await browser.new_context(**options)
@@ -202,6 +203,8 @@ async def open_page(browser, site):
         page = await context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", handle_console)
+        if script:
+            await page.add_init_script(script)
         await page.goto(url or site.url)
         return page
 
@@ -209,6 +212,16 @@ async def open_page(browser, site):
     for context in contexts:
         await context.close()
     assert problems == []
+
+
+@pytest.fixture
+async def match(site, open_page):
+    """A match on the wire, at which a test opens pages."""
+    from states import Match
+
+    match = Match(site, open_page)
+    yield match
+    await match.end()
 
 
 @pytest.fixture

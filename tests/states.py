@@ -10,6 +10,12 @@ from helpers import DRAWN, KEYS, TIMEOUT, V2, Server
 # Red wins with the last move, by the line from (1, 0) to (4, 3).
 DIAGONAL = [1, 2, 2, 3, 3, 4, 3, 4, 4, 0, 4]
 
+PHONE = {
+    "viewport": {"width": 320, "height": 568},
+    "has_touch": True,
+    "is_mobile": True,
+}
+
 # What one reads.
 LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
@@ -80,6 +86,11 @@ async def expect_sentence(page, text):
 async def expect_phase(page, phase):
     """Wait until the page is in a state, as its style sheet sees it."""
     await expect(page.locator("body")).to_have_attribute("data-phase", phase)
+
+
+async def expect_arrived(page):
+    """Wait until one can touch the board, which isn't so for a moment."""
+    await expect(page.locator(".board")).to_have_css("pointer-events", "auto")
 
 
 async def expect_board(page, columns, first="red"):
