@@ -5,7 +5,7 @@ import re
 import pytest
 
 import app
-from proxy import NGINX_CONF
+from proxy import CONFIGURATION
 from serving import HERE
 
 README = (HERE / "README.md").read_text(encoding="utf-8")
@@ -13,12 +13,14 @@ README = (HERE / "README.md").read_text(encoding="utf-8")
 
 def test_commands_are_those_that_ci_runs():
     script = (HERE / ".ci" / "run").read_text(encoding="utf-8")
-    for command in re.findall(r"^ *(.*\.venv/bin/pytest[^#\n]*?) *(?:#.*)?$", script, re.M):
-        assert command in README
+    commands = [line.partition("  #")[0] for line in script.splitlines()]
+    commands = [command for command in commands if ".venv/bin/pytest" in command]
+    assert len(commands) == 2
+    assert all(command in README for command in commands)
 
 
 def test_configuration_of_nginx_is_the_one_that_is_tested():
-    assert NGINX_CONF.strip() in README
+    assert CONFIGURATION.strip() in README
 
 
 @pytest.mark.parametrize("name", ["listen", "parse", "find_seat", "save", "tell"])
@@ -29,7 +31,7 @@ def test_functions_that_are_named_exist(name):
 
 def test_files_that_are_named_are_those_that_there_are():
     named = set(re.findall(r"`([\w/]+\.(?:py|js|css|html|svg))`", README))
-    product = {path.name for path in HERE.glob("*.*") if path.suffix != ".md"}
-    product |= {f"page/{path.name}" for path in (HERE / "page").iterdir()}
-    product = {name for name in product if name.endswith((".py", ".js", ".css", ".html"))}
-    assert product <= named
+    suffixes = {".py", ".js", ".css", ".html", ".svg"}
+    files = [*HERE.iterdir(), *(HERE / "page").iterdir()]
+    product = {path for path in files if path.suffix in suffixes}
+    assert {path.relative_to(HERE).as_posix() for path in product} <= named
