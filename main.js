@@ -199,7 +199,7 @@ function offerMoves({ send }) {
 function offerActs(connection) {
   const acts = {
     new: () => window.location.assign("./?new"),
-    invite: () => change({ ...state, isInviting: true }),
+    invite: () => openInvitation(),
     present: () => change(lookBack(state, Infinity)),
     room: () => openOtherSeat(connection),
     sit: () => go(connection, { event: { type: "init", join: state.keys.code } }),
@@ -263,19 +263,32 @@ function offerInvitation() {
   const set = (changes) => change({ ...state, ...changes });
   offerCopying((note) => set({ note }));
   for (const button of document.querySelectorAll(".quiet .invite, .invitation .invite")) {
-    button.addEventListener("click", () => set({ isInviting: true }));
+    button.addEventListener("click", openInvitation);
   }
   const card = document.querySelector(".invitation");
   card.querySelector(".turn").addEventListener("click", () => {
     set({ side: state.side === "join" ? "watch" : "join" });
   });
-  const close = () => set({ isInviting: false, side: "join" });
-  card.querySelector(".close").addEventListener("click", close);
+  card.querySelector(".close").addEventListener("click", closeInvitation);
   document.addEventListener("keydown", ({ key }) => {
     if (key === "Escape" && state.isInviting) {
-      close();
+      closeInvitation();
     }
   });
+}
+
+// The focus goes with what one does: into the card, and back to the button.
+let opener = null;
+
+function openInvitation() {
+  opener = document.activeElement;
+  change({ ...state, isInviting: true });
+  document.querySelector(".invitation .close").focus();
+}
+
+function closeInvitation() {
+  change({ ...state, isInviting: false, side: "join" });
+  opener?.focus();
 }
 
 // Go to the match whose code somebody types, or pastes with all that is around it.
@@ -290,12 +303,15 @@ function offerCodes() {
     }
     return key !== undefined;
   };
-  input.addEventListener("input", follow);
+  input.addEventListener("input", () => {
+    input.setCustomValidity("");
+    follow();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!follow()) {
-      change({ ...state, hint: "A code has six letters and digits." });
-      input.focus();
+      input.setCustomValidity("A code has six letters and digits.");
+      input.reportValidity();
     }
   });
   window.addEventListener("hashchange", () => window.location.reload());

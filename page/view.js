@@ -188,7 +188,7 @@ function describeCard(state) {
     return "none";
   }
   if (isWaiting(state)) {
-    return "large";
+    return isCurrent(state) ? "large" : "none";
   }
   return state.isInviting ? "open" : "small";
 }

@@ -67,7 +67,8 @@ async def test_code_is_typed_or_pasted_in_the_waiting_page(open_page):
     field = yellow.get_by_label("Have a code?")
     await field.fill("k7")
     await field.press("Enter")
-    await expect_status(yellow, "A code has six letters and digits.")
+    message = await field.evaluate("field => field.validationMessage")
+    assert message == "A code has six letters and digits."
     await field.fill(f"{join}.")
     await expect_status(yellow, "You are yellow.")
     await play(red, 3)
