@@ -286,12 +286,11 @@ export function isFull(state, column) {
   return height(state.moves, column) === ROWS;
 }
 
-// Return whether we may ask for a rematch now. Who started a match that has no code knows
-// nothing of rematches, and nobody else can take that seat.
+// Return whether we may ask for a rematch now.
 export function canAskRematch(state) {
-  const { player, keys, rematch, isAsking } = state;
+  const { player, rematch, isAsking } = state;
   const isOurs = player !== null && !rematch.includes(player) && !isAsking;
-  return isCurrent(state) && isOver(state) && isOurs && keys.code !== null;
+  return isCurrent(state) && isOver(state) && isOurs;
 }
 
 // Return whether a player isn't here, but may come back to the seat.
@@ -314,10 +313,9 @@ export function isShared(state) {
 
 // Return whether we wait for somebody to play with, before the first game.
 export function isWaiting(state) {
-  const { player, open, winner, drawn } = state;
+  const { player, open } = state;
   const other = player && opponent(player);
-  const isFree = player !== null && open.includes(other) && !wasHere(state, other);
-  return isFree && winner === null && !drawn;
+  return player !== null && open.includes(other) && !wasHere(state, other);
 }
 
 // Return the lines of four or more to which the last move belongs, each with its cells

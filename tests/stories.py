@@ -54,7 +54,13 @@ STEPS = {
     "it's ours": {"isOurs": True},
     "hint": {"hint": "Column 2 is full."},
 }
-WHO = re.compile(r"(red|yellow|base|spectator) ([Rr-][Yy-]) ?(\d*)( wins| draw)?")
+
+# Who is at a match that has no code, because a client of the base protocol started it.
+SPECIAL = {"base": "yellow", "onlooker": None}
+
+WHO = re.compile(
+    r"(red|yellow|spectator|base|onlooker) ([Rr-][Yy-]) ?(\d*)( wins| draw)?"
+)
 
 
 def parse(story):
@@ -63,9 +69,9 @@ def parse(story):
     for part in story.split("; ") if story else []:
         if match := WHO.fullmatch(part):
             name, here, columns, end = match.groups()
-            player = {"spectator": None, "base": "yellow"}.get(name, name)
-            code = None if name == "base" else "k7qx2m"
-            end = [STEPS[end.strip()]] if end else []
+            player = {**SPECIAL, "spectator": None}.get(name, name)
+            code = None if name in SPECIAL else "k7qx2m"
+            end, first = [STEPS[end.strip()]] if end else [], "red"
             yield from past(player, here, columns, code, end)
         elif part.isdigit():
             moves = played(*map(int, columns + part), first=first)
@@ -78,6 +84,7 @@ def parse(story):
             if part == "new game":
                 columns, first = "", "yellow"
         else:
+            assert re.fullmatch("[Rr-][Yy-]", part), part
             yield presence(part)
 
 

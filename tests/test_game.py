@@ -75,7 +75,7 @@ async def test_page_shows_and_says_what_is_going_on(check):
         yellow RY 0101010 wins | lost | Four in a row!
             | You are yellow. Red wins! Red leads, one game to none. | Play again
         red RY 0101010 wins; R- | won | Yellow is away. | {} | Let somebody play
-        yellow RY 0101010 wins; rY | lost | Red’s seat is free. | {} | Invite
+        yellow RY 0101010 wins; red asks; rY | lost | Red’s seat is free. | {} | Invite
         yellow RY 0101010 wins; red asks
             | lost | Red wants to play again. | {} | Play again (red)
         yellow RY 0101010 wins; yellow asks | lost | Four in a row!
@@ -97,6 +97,11 @@ async def test_page_shows_and_says_what_is_going_on(check):
         spectator RY; 33; at 1
             | watching | Move 1 of 2 | Yellow played column 4. Red’s turn.
             | Back to the present
+        spectator RY 0101010 wins; R-; at 3 | over | Move 3 of 7 | Yellow is away. | –
+        onlooker R- | watching | Red’s turn
+            | You are watching. {}. Yellow isn’t here yet. | –
+        onlooker R- 01 | watching | Red’s turn
+            | You are watching. {}. Yellow is away. | –
         base RY; -Y | away | Red has left. | {} | New game
         base RY 0101010 wins | lost | Four in a row!
             | You are yellow. Red wins! Red leads, one game to none. | New game
@@ -114,12 +119,6 @@ async def test_page_shows_and_says_what_is_going_on(check):
             | gone | Both players have left, and the game is gone. | {} | New game
     """
     await check(table, "phase", "sentence", "said", "act")
-
-
-async def test_second_player_of_a_base_client_may_come_and_go(tell):
-    for columns, absent in [("", "isn’t here yet"), ("01", "is away")]:
-        seen = await tell("", *past(None, "R-", columns, code=None))
-        assert seen["said"] == f"You are watching. Red’s turn. Yellow {absent}."
 
 
 REPORT = """
@@ -224,7 +223,6 @@ async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(check):
         spectator RY; 33; at 1; lost; spectator RY 4 | 1 | 1
         spectator Ry; 334; at 1; lost; yellow RY 334 | – | 3
         red RY 0101010 wins; at 5; lost; red RY 0101010 wins | 5 | 5
-        red RY 0101010 wins; at 5; stopped | 5 | 5
         red RY 0101010 wins; at 5; new game | – | 0
     """
     await check(table, "shown", "moves")
@@ -251,7 +249,6 @@ async def test_sign_and_title_tell_the_result_and_the_title_our_turn(check):
         red RY 0101010 wins; at 3 | – | You win – Connect Four
         red RY | – | Your turn – Connect Four
         red Ry | – | Connect Four
-        yellow RY | – | Connect Four
         spectator RY | – | Connect Four
         red RY; lost | – | Connect Four
     """

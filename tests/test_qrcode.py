@@ -113,7 +113,7 @@ async def test_decoder_reads_the_links_of_the_page(open_page, look_at, width):
     red = await open_page(viewport=size, color_scheme="dark")
     await red.wait_for_url(re.compile("/[a-z0-9]{6}$"))
     card = red.locator(".invitation")
-    for side in ("", "?watch="):
+    for side, other in {"": "Link to watch", "?watch=": "Link to play"}.items():
         address = red.url.replace(red.url[-6:], side + red.url[-6:])
         picture = card.get_by_role("img", name=f"QR code of {address}", exact=True)
         for forced_colors in ("none", "active"):
@@ -124,14 +124,17 @@ async def test_decoder_reads_the_links_of_the_page(open_page, look_at, width):
             modules = "svg => svg.clientWidth / svg.viewBox.baseVal.width"
             assert await picture.evaluate(modules) >= 3
         assert await card.locator("a").get_attribute("href") == address
-        await card.locator(".turn").click()
+        await card.get_by_role("button", name=other).click()
 
 
 async def test_page_does_without_a_picture_of_a_link_that_is_too_long(open_page, site):
-    host = f"{'a' * 60}.{'b' * 50}.localhost:{site.port}"
+    # With this one, the link to play fits, and the link to watch doesn't.
+    host = f"{'a' * 60}.{'b' * 29}.localhost:{site.port}"
     red = await open_page(f"http://{host}/")
     card = red.locator(".invitation")
-    await expect(card.locator(".address")).to_have_text(f"{host}/")
-    await expect(red.get_by_role("status")).to_contain_text("You are red.")
+    await expect(card.locator(".qrcode")).to_be_visible()
+    await card.locator(".turn").click()
+    await expect(card.locator(".address")).to_have_text(f"{host}/?watch=")
     await expect(card.locator(".qrcode")).to_be_hidden()
     await expect(card.locator(".copy")).to_be_visible()
+    await expect(red.get_by_role("status")).to_contain_text("You are red.")
