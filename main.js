@@ -199,7 +199,7 @@ function offerMoves({ send }) {
 function offerActs(connection) {
   const acts = {
     new: () => window.location.assign("./?new"),
-    invite: () => openInvitation(),
+    invite: () => change({ ...state, isInviting: true }),
     present: () => change(lookBack(state, Infinity)),
     room: () => openOtherSeat(connection),
     sit: () => go(connection, { event: { type: "init", join: state.keys.code } }),
@@ -263,32 +263,19 @@ function offerInvitation() {
   const set = (changes) => change({ ...state, ...changes });
   offerCopying((note) => set({ note }));
   for (const button of document.querySelectorAll(".quiet .invite, .invitation .invite")) {
-    button.addEventListener("click", openInvitation);
+    button.addEventListener("click", () => set({ isInviting: true }));
   }
   const card = document.querySelector(".invitation");
   card.querySelector(".turn").addEventListener("click", () => {
     set({ side: state.side === "join" ? "watch" : "join" });
   });
-  card.querySelector(".close").addEventListener("click", closeInvitation);
+  const close = () => set({ isInviting: false, side: "join" });
+  card.querySelector(".close").addEventListener("click", close);
   document.addEventListener("keydown", ({ key }) => {
     if (key === "Escape" && state.isInviting) {
-      closeInvitation();
+      close();
     }
   });
-}
-
-// The focus goes with what one does: into the card, and back to the button.
-let opener = null;
-
-function openInvitation() {
-  opener = document.activeElement;
-  change({ ...state, isInviting: true });
-  document.querySelector(".invitation .close").focus();
-}
-
-function closeInvitation() {
-  change({ ...state, isInviting: false, side: "join" });
-  opener?.focus();
 }
 
 // Go to the match whose code somebody types, or pastes with all that is around it.
@@ -296,8 +283,7 @@ function offerCodes() {
   const form = document.querySelector(".typed");
   const input = form.querySelector("input");
   const follow = () => {
-    const search = `?${input.value.trim().split("/").at(-1)}`;
-    const { name, key } = readAddress({ pathname: "", search, hash: "" });
+    const { name, key } = readTyped(input.value);
     if (key !== undefined) {
       window.location.assign(name === "join" ? `./${key}` : `./?watch=${key}`);
     }
@@ -315,6 +301,15 @@ function offerCodes() {
     }
   });
   window.addEventListener("hashchange", () => window.location.reload());
+}
+
+// Return what a code, or a link to a match, asks for.
+function readTyped(text) {
+  try {
+    return readAddress(new URL(text.trim().replace(/[/]+$/, ""), window.location.href));
+  } catch {
+    return {}; // That is no address.
+  }
 }
 
 // Show an earlier move, by buttons, slider or arrows.

@@ -69,7 +69,7 @@ async def test_code_is_typed_or_pasted_in_the_waiting_page(open_page):
     await field.press("Enter")
     message = await field.evaluate("field => field.validationMessage")
     assert message == "A code has six letters and digits."
-    await field.fill(f"{join}.")
+    await field.fill(f"{join}?utm_source=chat/")
     await expect_status(yellow, "You are yellow.")
     await play(red, 3)
     await expect_board(yellow, [3])
