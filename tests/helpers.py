@@ -168,9 +168,10 @@ async def stop(server):
 
 def forget_all():
     """Forget all matches, at which nobody may be connected any more."""
-    assert {*app.WATCH.values()} == {*app.LEFT}
-    for match in list(app.LEFT):
+    matches, left = {*app.WATCH.values()}, {*app.LEFT}
+    for match in matches | left:
         app.forget(match)
+    assert matches == left
     assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
     # As long as anything is untold, it's going to be told in a moment.
     app.UNSAVED.clear()
