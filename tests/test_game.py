@@ -232,7 +232,7 @@ async def test_plates_tell_who_is_who_and_who_is_here(check):
     table = """
         red Ry | Red, you, 0 wins (you); Yellow, 0 wins, free seat (nobody)
         red RY | Red, you, 0 wins, to move (you turn); Yellow, 0 wins ()
-        spectator R- 3 | Red, 0 wins (); Yellow, 0 wins, to move, away (turn away)
+        spectator R- 3 | Red, 0 wins (); Yellow, 0 wins, to move, away (away)
         yellow RY 0101010 wins | Red, 1 win, winner (winner); Yellow, you, 0 wins (you)
         red R- 3; lost | Red, you, 0 wins (you); Yellow, 0 wins ()
     """
