@@ -292,7 +292,12 @@ async def test_who_sends_more_than_a_request_is_dropped(page, pieces):
     writer.close()
 
 
-async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page):
+@pytest.mark.parametrize(
+    "request_",
+    [b"GET / HTTP/1.1\r\n\r\n", HANDSHAKE + b"\r\n"],
+    ids=["GET", "WebSocket"],
+)
+async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page, request_):
     loop = asyncio.get_running_loop()
     bell, ringer = socket.socketpair()
     with bell, ringer, socket.create_connection((page.host, page.port)) as sock:
@@ -300,12 +305,12 @@ async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page):
 
         def hurry():
             bell.recv(1)
-            sock.sendall(bytes(9))
+            sock.sendall(bytes(2000))
 
-        # In one turn of the event loop, the server reads the handshake, and more is
+        # In one turn of the event loop, the server reads the request, and more is
         # sent. In the next it isn't answered yet.
         loop.add_reader(bell, hurry)
-        sock.sendall(HANDSHAKE + b"\r\n")
+        sock.sendall(request_)
         ringer.send(b"x")
         assert (await page.request("/")).status == 200
         loop.remove_reader(bell)
