@@ -251,7 +251,8 @@ async def test_400_half_requests_do_not_fill_the_memory(launch):
             with contextlib.suppress(ConnectionError):
                 await half_open.enter_async_context(program.page.half_open(half))
         assert (await program.page.request("/")).status == 200
-        assert memory(program) - before < 16
+        # Less than a sixth of what they have sent.
+        assert memory(program) - before < 64
     await program.stop()
 
 
