@@ -220,6 +220,8 @@ async def test_everybody_comes_back_after_a_restart_and_plays_on(
             await matches[each].play(6)
         await program.stop()
         assert left_beside(file) == [file.name]
+        # It's even known when everybody left.
+        assert None not in rows(file, "left")
     program = await launch(games=file)
     for each, players in enumerate(matches):
         await players.come_back(program)
@@ -282,10 +284,12 @@ def program_with(settings):
     return sys.executable, "-c", SETTINGS.format(settings)
 
 
-def rows(file):
-    """Return the codes in the file, as it is when the program has ended."""
+def rows(file, column="code"):
+    """Return a column of the file, as it is when the program has ended."""
     with contextlib.closing(sqlite3.connect(file)) as connection:
-        return [code for (code,) in connection.execute("SELECT code FROM matches")]
+        return [
+            value for (value,) in connection.execute(f"SELECT {column} FROM matches")
+        ]
 
 
 async def test_match_that_is_forgotten_leaves_the_file(launch, file):
@@ -374,6 +378,7 @@ async def test_full_disk_is_a_warning_and_games_go_on(disk, launch):
     with pytest.raises(OSError, match="space"):
         (disk / "full").write_bytes(bytes(1024 * 1024))
     await players.play(*RED_WINS[:2])
+    _, quiet, _ = await enter(program)
     async with asyncio.timeout(TIMEOUT):
         line = (await program.process.stderr.readline()).decode()
     assert re.fullmatch(r"The games can't be written to the file: .*full\.\n", line)
@@ -385,6 +390,7 @@ async def test_full_disk_is_a_warning_and_games_go_on(disk, launch):
     assert await program.process.stderr.read() == b""
     program = await launch(games=file)
     await players.come_back(program)
+    assert (await enter(program, join=quiet["rejoin"]))[1]["player"] == "red"
 
 
 # The file is damaged, or somebody else's
