@@ -8,6 +8,7 @@ from states import (
     expect_board,
     expect_phase,
     expect_sentence,
+    expect_status,
     play,
     play_all,
     press,
@@ -15,8 +16,8 @@ from states import (
 )
 
 # Note what is played and when, and what is felt, instead of only doing it. The clock of
-# the sound, which runs in a thread of its own, stands still. As on an iPhone, it runs when
-# a finger was lifted; to Chromium, whatever Playwright does would be a reason, too.
+# the sound, which runs in a thread of its own, stands still. It runs as on an iPhone,
+# when a finger was lifted; to Chromium, all that Playwright does would be a reason.
 LISTEN = """
     window.heard = [];
     window.isTouched = false;
@@ -91,6 +92,7 @@ async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(open_page):
         assert (await heard(page))[16:] == last + tones
     await press(yellow, "Play again")
     await expect_sentence(red, "Yellow wants to play again.")
+    await expect_status(spectator, "Yellow wants to play again.")
     # The end isn't heard once more.
     for page, tones in [(red, [[330, 0]]), (yellow, []), (spectator, [[330, 0]])]:
         assert await heard(page) == tones
@@ -103,7 +105,7 @@ async def test_somebody_who_comes_and_a_draw_are_heard(match):
     await match.leave("red")
     await expect_sentence(page, "Red is away.")
     red = await match.open("red")
-    await expect(page.get_by_role("status")).to_contain_text("Red is back.")
+    await expect_status(page, "Red is back.")
     assert await heard(page) == [[180, 0], [180, 0.13]]
     await play(page, DRAWN[-1])
     await expect_phase(red, "drawn")
