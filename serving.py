@@ -39,6 +39,11 @@ END_OF_REQUEST = b"\r\n\r\n"
 # come in many turns of the event loop then, and others have theirs between.
 RECEIVE_BUFFER = 2048
 
+# How much the system sends by itself, in bytes, though the connection is closed. The
+# library gives up what isn't on its way when ``close_timeout`` is over, and where the
+# network is slow that would be the end of a file.
+SEND_BUFFER = 64 * 1024
+
 # How often a warning that comes again and again is logged, in seconds.
 WARNING_INTERVAL = 60
 
@@ -327,4 +332,5 @@ async def listen(handler, host, port):
     )
     for sock in server.sockets:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return server

@@ -222,6 +222,27 @@ async def test_half_a_request_closes_the_connection_in_the_end(monkeypatch):
     await stop(server)
 
 
+async def test_file_arrives_as_a_whole_however_slow_the_network_is():
+    server = await serve()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(TIMEOUT):
+        with socket.socket() as slow:
+            slow.setblocking(False)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            # Segments as on a real network. Where they are longer, as on loopback, the
+            # system takes more at once.
+            slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+            await loop.sock_connect(slow, server.sockets[0].getsockname())
+            await loop.sock_sendall(slow, b"GET /connect4.css HTTP/1.1\r\n\r\n")
+            data = await loop.sock_recv(slow, 1)
+            # The server doesn't wait for the end.
+            await asyncio.wait(set(server.handler_tasks))
+            while part := await loop.sock_recv(slow, 65536):
+                data += part
+    assert data.endswith((HERE / "connect4.css").read_bytes())
+    await stop(server)
+
+
 # Requests that are too long
 
 
