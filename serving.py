@@ -180,6 +180,9 @@ def raise_file_limit():
         LOGGER.debug("The limit of open files stays as it is.")
 
 
+# What asyncio says when it waits for clients at a port that isn't open any more.
+NOT_OPEN = "Invalid file descriptor: -1"
+
 WARNED = {}  # message: when it was logged last
 
 
@@ -197,7 +200,8 @@ def handle_exception(loop, context):
     if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
         # asyncio says so for each client that it can't accept, and tries again.
         warn("Too many connections: some have to wait. See ulimit -n.")
-    else:
+    # It does that even when the server has been closed meanwhile.
+    elif not isinstance(exc, ValueError) or str(exc) != NOT_OPEN:
         loop.default_exception_handler(context)
 
 

@@ -618,6 +618,17 @@ async def test_too_many_connections_are_one_line_and_no_traceback(launch):
     await program.stop()
 
 
+async def test_stopping_is_quiet_while_there_are_too_many_connections(launch):
+    program = await launch(command=limited("-n 64"))
+    async with contextlib.AsyncExitStack() as crowd:
+        for _ in range(100):
+            await crowd.enter_async_context(program.page.half_open())
+        async with asyncio.timeout(TIMEOUT):
+            await program.process.stderr.readline()
+        # Those who have to wait are looked at again a second later.
+        await program.stop()
+
+
 async def test_warning_that_comes_again_is_logged_once_a_minute(log, monkeypatch):
     for minute in (5, 5.5, 5.9, 6.1, 6.2):
         clock = types.SimpleNamespace(monotonic=lambda minute=minute: 60 * minute)
