@@ -558,8 +558,12 @@ async def main():
     for match in matches:
         keep(match)
         LEFT[match] = time.monotonic()
-    for server in servers:
-        await server.start_serving()
+    try:
+        for server in servers:
+            await server.start_serving()
+    except OSError:
+        # Two servers can take a port at the same moment, but only one can listen.
+        sys.exit(f"Port {arguments.port} is taken. Try another one: app.py PORT")
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     print_addresses(listening, arguments.port)
     print("Ctrl-C stops.", flush=True)

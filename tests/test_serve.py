@@ -453,6 +453,13 @@ def fail(*_):
 socket.socket.bind = fail
 """)
 
+# Another server is started at the same moment.
+OVERTAKEN = SYSTEM.format("""
+def fail(*_):
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+socket.socket.listen = fail
+""")
+
 # ipv6.disable=1 on the command line of Linux.
 NO_IPV6 = SYSTEM.format("""
 class Socket(socket.socket):
@@ -557,6 +564,11 @@ async def test_port_that_is_taken_is_named_in_one_line(bind):
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         await expect_one_line(rf"\b{port}\b.*taken", port, *bind)
+
+
+async def test_port_that_is_taken_at_the_same_moment_is_named_in_one_line():
+    port = free_port()
+    await expect_one_line(rf"\b{port}\b.*taken", port, code=OVERTAKEN)
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", None])
