@@ -522,6 +522,28 @@ async def test_program_runs_where_something_is_missing(launch, code):
     await program.stop()
 
 
+async def test_no_game_waits_until_the_system_has_told_its_addresses(launch, tmp_path):
+    slow = tmp_path / "slow"
+    code = WINDOWS.replace("runpy.run_path", f"""
+def find(name):
+    if os.path.exists({str(slow)!r}):
+        open({str(slow)!r}).read()
+    return name, [], ["192.0.2.1"]
+socket.gethostbyname_ex = find
+runpy.run_path""")  # fmt: skip
+    program = await launch(bind=None, command=(sys.executable, "-c", code))
+    os.mkfifo(slow)
+    async with asyncio.timeout(TIMEOUT):
+        # It can be opened when the program waits for it.
+        with await asyncio.to_thread(open, slow, "w"):
+            slow.unlink()
+            red, init = await program.start()
+            yellow = await program.join(init["join"])
+            await red.play(3)
+            await yellow.expect(*played(3))
+    await program.stop()
+
+
 async def test_program_binds_to_nothing_but_the_address_that_is_given(launch):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
