@@ -8,6 +8,7 @@ plain requests as well as handshakes, so nothing else is needed.
 """
 
 import asyncio
+import contextlib
 import errno
 import http
 import logging
@@ -30,6 +31,9 @@ PROBE_TIMEOUT = 2
 
 # How often people are asked whether they are here, and told who else is, in seconds.
 PRESENCE_INTERVAL = 0.2
+
+# How many files a process may open on macOS (<sys/syslimits.h>).
+OPEN_MAX = 10_240
 
 # How long a request may be, in bytes, and what ends it (RFC 9112, section 2.1).
 MAX_REQUEST = 16 * 1024
@@ -174,10 +178,11 @@ def raise_file_limit():
     except ImportError:  # Windows has no such limit.
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        LOGGER.debug("The limit of open files stays as it is.")
+    # macOS says that there is none, and refuses that then: see its setrlimit(2).
+    for limit in (hard, OPEN_MAX):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            break
 
 
 # What asyncio says when it waits for clients at a port that isn't open any more.

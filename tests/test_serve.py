@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -638,6 +639,21 @@ async def test_soft_limit_of_open_files_is_raised(launch):
     program = await launch(command=limited("-Sn 64"))
     await asyncio.gather(*(program.start() for _ in range(100)))
     await program.stop()
+
+
+def test_soft_limit_of_open_files_is_raised_where_none_is_too_much(monkeypatch):
+    limits = []
+
+    def set_limit(_, limit):
+        if limit[0] == resource.RLIM_INFINITY:
+            raise ValueError("current limit exceeds maximum limit")
+        limits.append(limit)
+
+    unlimited = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, unlimited))
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    serving.raise_file_limit()
+    assert limits == [(10_240, unlimited)]
 
 
 async def test_too_many_connections_are_one_line_and_no_traceback(launch):
