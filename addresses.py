@@ -106,9 +106,9 @@ def ask(name, question):
     """Return what the system answers about an interface (struct ifreq), or None."""
     if fcntl is None or sys.platform not in QUESTIONS:
         return None
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        request = name.encode().ljust(256, b"\0")
-        with contextlib.suppress(OSError):
+    request = name.encode().ljust(256, b"\0")
+    with contextlib.suppress(OSError):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             return fcntl.ioctl(sock, QUESTIONS[sys.platform][question], request)
     return None
 

@@ -558,16 +558,21 @@ async def main():
     for match in matches:
         keep(match)
         LEFT[match] = time.monotonic()
-    for server in servers:
-        await server.start_serving()
+    try:
+        for server in servers:
+            await server.start_serving()
+    except OSError:
+        # Two servers can take a port at the same moment, but only one can listen.
+        sys.exit(f"Port {arguments.port} is taken. Try another one: app.py PORT")
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
+    ADDRESSES[:] = find_addresses(listening)
     print_addresses(listening, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         while not stop.is_set():
-            # It may be another network than a moment ago.
-            ADDRESSES[:] = find_addresses(listening)
+            # It may be another network than a moment ago. Windows looks up its name.
+            ADDRESSES[:] = await loop.run_in_executor(thread, find_addresses, listening)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAVE_INTERVAL):
                     await stop.wait()

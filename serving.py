@@ -8,6 +8,7 @@ plain requests as well as handshakes, so nothing else is needed.
 """
 
 import asyncio
+import contextlib
 import errno
 import http
 import logging
@@ -31,6 +32,9 @@ PROBE_TIMEOUT = 2
 # How often people are asked whether they are here, and told who else is, in seconds.
 PRESENCE_INTERVAL = 0.2
 
+# How many files a process may open on macOS (<sys/syslimits.h>).
+OPEN_MAX = 10_240
+
 # How long a request may be, in bytes, and what ends it (RFC 9112, section 2.1).
 MAX_REQUEST = 16 * 1024
 END_OF_REQUEST = b"\r\n\r\n"
@@ -38,6 +42,11 @@ END_OF_REQUEST = b"\r\n\r\n"
 # How much the system keeps for a connection until it's read, in bytes. Many messages
 # come in many turns of the event loop then, and others have theirs between.
 RECEIVE_BUFFER = 2048
+
+# How much the system sends by itself, in bytes, though the connection is closed. The
+# library gives up what isn't on its way when ``close_timeout`` is over, and where the
+# network is slow that would be the end of a file.
+SEND_BUFFER = 64 * 1024
 
 # How often a warning that comes again and again is logged, in seconds.
 WARNING_INTERVAL = 60
@@ -169,11 +178,15 @@ def raise_file_limit():
     except ImportError:  # Windows has no such limit.
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        LOGGER.debug("The limit of open files stays as it is.")
+    # macOS says that there is none, and refuses that then: see its setrlimit(2).
+    for limit in (hard, OPEN_MAX):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            break
 
+
+# What asyncio says when it waits for clients at a port that isn't open any more.
+NOT_OPEN = "Invalid file descriptor: -1"
 
 WARNED = {}  # message: when it was logged last
 
@@ -192,7 +205,8 @@ def handle_exception(loop, context):
     if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
         # asyncio says so for each client that it can't accept, and tries again.
         warn("Too many connections: some have to wait. See ulimit -n.")
-    else:
+    # It does that even when the server has been closed meanwhile.
+    elif not isinstance(exc, ValueError) or str(exc) != NOT_OPEN:
         loop.default_exception_handler(context)
 
 
@@ -327,4 +341,5 @@ async def listen(handler, host, port):
     )
     for sock in server.sockets:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return server

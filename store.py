@@ -8,8 +8,8 @@ isn't in it, because it follows from the columns that were played.
 
 import contextlib
 import os
-import pathlib
 import sqlite3
+import struct
 import sys
 import time
 import typing
@@ -21,6 +21,8 @@ from match import PLAYERS, Match
 # (https://www.sqlite.org/fileformat.html, section 1.3).
 APPLICATION_ID = int.from_bytes(b"Con4")
 VERSION = 1
+HEADER = struct.Struct("> 60x i 4x i 28x")
+MAGIC = b"SQLite format 3\0"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS matches (
@@ -171,16 +173,16 @@ class Store:
 
 def check(path):
     """Raise :exc:`Unusable` if a file was made by another program or version."""
-    # Nothing is changed, nor even locked, by who opens it like this.
-    address = f"{pathlib.Path(path).absolute().as_uri()}?mode=ro&immutable=1"
-    with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    # All that another program has written may still be in its write-ahead log.
-    if os.path.getsize(path) and os.path.exists(f"{path}-wal"):
-        objects += 1
-    if objects and application_id != APPLICATION_ID:
+    # Nothing is changed, nor even locked, by who only reads the header. All else may be
+    # half written, as by a server that uses the file.
+    with open(path, "rb") as file:
+        header = file.read(HEADER.size)
+    if not header:
+        return
+    if len(header) < HEADER.size or not header.startswith(MAGIC):
+        raise sqlite3.DatabaseError("file is not a database")
+    version, application_id = HEADER.unpack(header)
+    if application_id != APPLICATION_ID:
         raise Unusable(f"{path} belongs to another program. Choose another --games.")
     if version > VERSION:
         raise Unusable(f"{path} belongs to a later version. Choose another --games.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 
 import pytest
 
+import addresses
 from helpers import HERE, TIMEOUT, execute, result
 
 # In a network of its own: set it up, as the first argument says, and tell what the
@@ -228,3 +230,11 @@ async def test_address_is_found_by_the_route_where_there_is_nothing_else(
     status, output, errors = await result(await execute(*command))
     assert (status, errors) == (0, "")
     assert json.loads(output) == [[None, "192.168.4.1"]]
+
+
+def test_system_is_not_asked_while_there_are_too_many_open_files(monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(addresses.socket, "socket", fail)
+    assert addresses.ask("lo", 0) is None

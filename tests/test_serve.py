@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -219,6 +220,27 @@ async def test_half_a_request_closes_the_connection_in_the_end(monkeypatch):
     page = Page(server.sockets[0].getsockname()[1])
     for data in (b"", b"GET", HALF):
         assert await page.exchange(data) == b""
+    await stop(server)
+
+
+async def test_file_arrives_as_a_whole_however_slow_the_network_is():
+    server = await serve()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(TIMEOUT):
+        with socket.socket() as slow:
+            slow.setblocking(False)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            # Segments as on a real network. Where they are longer, as on loopback, the
+            # system takes more at once.
+            slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+            await loop.sock_connect(slow, server.sockets[0].getsockname())
+            await loop.sock_sendall(slow, b"GET /connect4.css HTTP/1.1\r\n\r\n")
+            data = await loop.sock_recv(slow, 1)
+            # The server doesn't wait for the end.
+            await asyncio.wait(set(server.handler_tasks))
+            while part := await loop.sock_recv(slow, 65536):
+                data += part
+    assert data.endswith((HERE / "connect4.css").read_bytes())
     await stop(server)
 
 
@@ -443,6 +465,13 @@ def fail(*_):
 socket.socket.bind = fail
 """)
 
+# Another server is started at the same moment.
+OVERTAKEN = SYSTEM.format("""
+def fail(*_):
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+socket.socket.listen = fail
+""")
+
 # ipv6.disable=1 on the command line of Linux.
 NO_IPV6 = SYSTEM.format("""
 class Socket(socket.socket):
@@ -505,6 +534,28 @@ async def test_program_runs_where_something_is_missing(launch, code):
     await program.stop()
 
 
+async def test_no_game_waits_until_the_system_has_told_its_addresses(launch, tmp_path):
+    slow = tmp_path / "slow"
+    code = WINDOWS.replace("runpy.run_path", f"""
+def find(name):
+    if os.path.exists({str(slow)!r}):
+        open({str(slow)!r}).read()
+    return name, [], ["192.0.2.1"]
+socket.gethostbyname_ex = find
+runpy.run_path""")  # fmt: skip
+    program = await launch(bind=None, command=(sys.executable, "-c", code))
+    os.mkfifo(slow)
+    async with asyncio.timeout(TIMEOUT):
+        # It can be opened when the program waits for it.
+        with await asyncio.to_thread(open, slow, "w"):
+            slow.unlink()
+            red, init = await program.start()
+            yellow = await program.join(init["join"])
+            await red.play(3)
+            await yellow.expect(*played(3))
+    await program.stop()
+
+
 async def test_program_binds_to_nothing_but_the_address_that_is_given(launch):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
@@ -547,6 +598,11 @@ async def test_port_that_is_taken_is_named_in_one_line(bind):
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         await expect_one_line(rf"\b{port}\b.*taken", port, *bind)
+
+
+async def test_port_that_is_taken_at_the_same_moment_is_named_in_one_line():
+    port = free_port()
+    await expect_one_line(rf"\b{port}\b.*taken", port, code=OVERTAKEN)
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", None])
@@ -596,6 +652,21 @@ async def test_soft_limit_of_open_files_is_raised(launch):
     await program.stop()
 
 
+def test_soft_limit_of_open_files_is_raised_where_none_is_too_much(monkeypatch):
+    limits = []
+
+    def set_limit(_, limit):
+        if limit[0] == resource.RLIM_INFINITY:
+            raise ValueError("current limit exceeds maximum limit")
+        limits.append(limit)
+
+    unlimited = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, unlimited))
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    serving.raise_file_limit()
+    assert limits == [(10_240, unlimited)]
+
+
 async def test_too_many_connections_are_one_line_and_no_traceback(launch):
     program = await launch(command=limited("-n 64"))
     async with contextlib.AsyncExitStack() as crowd:
@@ -606,6 +677,17 @@ async def test_too_many_connections_are_one_line_and_no_traceback(launch):
         assert line == b"Too many connections: some have to wait. See ulimit -n.\n"
     await program.start(**V2)
     await program.stop()
+
+
+async def test_stopping_is_quiet_while_there_are_too_many_connections(launch):
+    program = await launch(command=limited("-n 64"))
+    async with contextlib.AsyncExitStack() as crowd:
+        for _ in range(100):
+            await crowd.enter_async_context(program.page.half_open())
+        async with asyncio.timeout(TIMEOUT):
+            await program.process.stderr.readline()
+        # Those who have to wait are looked at again a second later.
+        await program.stop()
 
 
 async def test_warning_that_comes_again_is_logged_once_a_minute(log, monkeypatch):

@@ -571,6 +571,24 @@ async def test_second_server_on_the_same_file_is_refused(launch, file):
     assert past == [started(), *played(3)]
 
 
+async def test_file_that_looks_damaged_while_another_server_writes_is_left_alone(
+    launch, file
+):
+    init = await fill(launch, file)
+    whole = file.read_bytes()
+    program = await launch(games=file)
+    # A checkpoint begins with the header, which tells the size of the file.
+    os.truncate(file, 8192)
+    status, output, errors = await run("--games", file)
+    assert (status, output) == (1, "")
+    assert errors == f"{file} is in use by another server. Choose another --games.\n"
+    file.write_bytes(whole)
+    await program.stop()
+    program = await launch(games=file)
+    _, _, past = await enter(program, join=init["rejoin"])
+    assert past == [started(), *played(3)]
+
+
 # The beginning
 
 
