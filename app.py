@@ -12,15 +12,10 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
-import errno
 import itertools
 import json
-import logging
 import secrets
-import signal
-import socket
 import sqlite3
-import sys
 import time
 
 from websockets.asyncio.server import broadcast
@@ -31,13 +26,13 @@ from connect4 import PLAYER1, PLAYER2, IllegalMove
 from match import DRAW, MOVES, WINS, Match, Refused, opponent
 from serving import (
     PRESENCE_INTERVAL,
-    handle_exception,
     is_alive,
-    listen,
-    raise_file_limit,
+    set_up_process,
+    start_serving,
+    take_ports,
     warn,
 )
-from store import Unusable, make_row, open_store
+from store import make_row, open_games
 
 # The matches, by the keys and the codes that people were given.
 JOIN = {}  # key: (match, player), or code: (match, None) for any open seat
@@ -492,78 +487,20 @@ def parse_arguments():
     return parser.parse_args()
 
 
-async def take_ports(host, port):
-    """Return the servers, which don't accept anybody yet, or exit with a message."""
-    try:
-        servers = [await listen(handler, host, port)]
-    except (socket.gaierror, UnicodeError):
-        sys.exit(f"{host} is not an address of this machine.")
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            sys.exit(f"Port {port} is taken. Try another one: app.py PORT")
-        sys.exit(f"Cannot listen on port {port}: {exc.strerror or exc}.")
-    try:
-        # Clients of the tutorial look for WebSockets there.
-        servers.append(await listen(handler, host, port + 1))
-    except OSError as exc:
-        print(f"Doing without port {port + 1}: {exc.strerror or exc}.", file=sys.stderr)
-    return servers
-
-
-def open_games(path, port):
-    """Return the store of the games, and those that it has kept, or exit."""
-    try:
-        return open_store(path or f"games-{port}.sqlite3")
-    except Unusable as exc:
-        sys.exit(str(exc))
-    except (OSError, sqlite3.OperationalError) as exc:
-        message = f"The file of games can't be written: {exc}."
-        if path is not None:
-            sys.exit(message)
-        print(f"{message} They end with the server.", file=sys.stderr)
-        return open_store(":memory:")
-
-
-def handle_signals(stop):
-    """Set an event when the process is told to stop."""
-    loop = asyncio.get_running_loop()
-
-    def handle(*_):
-        # A second Ctrl-C may come when the loop is closed already.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP.
-        # nohup ignores SIGHUP, and so does a shell Ctrl-C for its background jobs.
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            # Unlike loop.add_signal_handler(), this works on all systems.
-            signal.signal(number, handle)
-
-
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(handle_exception)
-    # A warning for what is written to a connection that was just lost is noise.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
-    raise_file_limit()
     stop = asyncio.Event()
-    handle_signals(stop)
+    set_up_process(stop)
 
     # Nobody is let in before the server knows all the matches that it kept.
-    servers = await take_ports(arguments.bind, arguments.port)
+    servers = await take_ports(handler, arguments.bind, arguments.port)
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
         LEFT[match] = time.monotonic()
-    try:
-        for server in servers:
-            await server.start_serving()
-    except OSError:
-        # Two servers can take a port at the same moment, but only one can listen.
-        sys.exit(f"Port {arguments.port} is taken. Try another one: app.py PORT")
+    await start_serving(servers, arguments.port)
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = find_addresses(listening)
     print_addresses(listening, arguments.port)

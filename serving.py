@@ -14,7 +14,9 @@ import http
 import logging
 import pathlib
 import re
+import signal
 import socket
+import sys
 import time
 import urllib.parse
 
@@ -51,6 +53,8 @@ SEND_BUFFER = 64 * 1024
 # How often a warning that comes again and again is logged, in seconds.
 WARNING_INTERVAL = 60
 
+PORT_TAKEN = "Port {} is taken. Try another one: app.py PORT"
+
 LOGGER = logging.getLogger("connect4")
 
 # The library logs what is requested and received, and that includes keys. Of what
@@ -66,6 +70,9 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+# A host on a local network: an IP address, or a name without a dot or in ".local".
+LOCAL_HOST = re.compile(r"[0-9.]+|.*:.*|[^.]+\.?|.+\.local\.?")
 
 # The short link to a match: its code, and what gets into an address by accident.
 CODE_PATH = re.compile(r"/[A-Za-z0-9]{6}(?:[^\w/]|_)*")
@@ -171,45 +178,6 @@ async def probe(websocket):
     return alive
 
 
-def raise_file_limit():
-    """Let the server have as many connections as the system allows a process."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit.
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS says that there is none, and refuses that then: see its setrlimit(2).
-    for limit in (hard, OPEN_MAX):
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            break
-
-
-# What asyncio says when it waits for clients at a port that isn't open any more.
-NOT_OPEN = "Invalid file descriptor: -1"
-
-WARNED = {}  # message: when it was logged last
-
-
-def warn(message):
-    """Log a warning, unless that was done within ``WARNING_INTERVAL``."""
-    now = time.monotonic()
-    if now - WARNED.get(message, -WARNING_INTERVAL) >= WARNING_INTERVAL:
-        WARNED[message] = now
-        LOGGER.warning(message)
-
-
-def handle_exception(loop, context):
-    """Handle what asyncio could not: be brief about running out of open files."""
-    exc = context.get("exception")
-    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
-        # asyncio says so for each client that it can't accept, and tries again.
-        warn("Too many connections: some have to wait. See ulimit -n.")
-    # It does that even when the server has been closed meanwhile.
-    elif not isinstance(exc, ValueError) or str(exc) != NOT_OPEN:
-        loop.default_exception_handler(context)
-
-
 # Requests
 
 
@@ -241,15 +209,8 @@ def is_local(headers):
     """Return whether the page was opened by an address of a local network."""
     if "Forwarded" in headers or "X-Forwarded-For" in headers:
         return False
-    hosts = [host_name(value) or "." for value in headers.get_all("Host")]
-    return all(map(is_local_name, hosts))
-
-
-def is_local_name(host):
-    """Return whether a host is an IP address, or a name on a local network."""
-    name = host.rstrip(".")
-    is_ip = ":" in name or re.fullmatch(r"[0-9.]+", name)
-    return bool(name) and bool(is_ip or "." not in name or name.endswith(".local"))
+    hosts = [host_name(value) or "" for value in headers.get_all("Host")]
+    return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
 
 
 def read_files():
@@ -290,8 +251,8 @@ async def listen(handler, host, port):
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")
-        path = urllib.parse.unquote(request.path.partition("?")[0])
-        if CODE_PATH.fullmatch(path):
+        path = request.path.partition("?")[0]
+        if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
         status = 200 if path in files else 404
         text, content_type = files.get(path, (NOT_FOUND, TYPES[".html"]))
@@ -343,3 +304,94 @@ async def listen(handler, host, port):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return server
+
+
+async def take_ports(handler, host, port):
+    """Return the servers, which don't accept anybody yet, or exit with a message."""
+    try:
+        servers = [await listen(handler, host, port)]
+    except (socket.gaierror, UnicodeError):
+        sys.exit(f"{host} is not an address of this machine.")
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            sys.exit(PORT_TAKEN.format(port))
+        sys.exit(f"Cannot listen on port {port}: {exc.strerror or exc}.")
+    try:
+        # Clients of the tutorial look for WebSockets there.
+        servers.append(await listen(handler, host, port + 1))
+    except OSError as exc:
+        print(f"Doing without port {port + 1}: {exc.strerror or exc}.", file=sys.stderr)
+    return servers
+
+
+async def start_serving(servers, port):
+    """Let everybody in, or exit with a message."""
+    try:
+        for server in servers:
+            await server.start_serving()
+    except OSError:
+        # Two servers can take a port at the same moment, but only one can listen.
+        sys.exit(PORT_TAKEN.format(port))
+
+
+# The process
+
+
+def set_up_process(stop):
+    """Let signals set the event ``stop``, and let nothing else end the server."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(handle_exception)
+    # A warning for what is written to a connection that was just lost is noise.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    raise_file_limit()
+
+    def handle(*_):
+        # A second Ctrl-C may come when the loop is closed already.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP.
+        # nohup ignores SIGHUP, and so does a shell Ctrl-C for its background jobs.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            # Unlike loop.add_signal_handler(), this works on all systems.
+            signal.signal(number, handle)
+
+
+def raise_file_limit():
+    """Let the server have as many connections as the system allows a process."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit.
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS says that there is none, and refuses that then: see its setrlimit(2).
+    for limit in (hard, OPEN_MAX):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            break
+
+
+# What asyncio says when it waits for clients at a port that isn't open any more.
+NOT_OPEN = "Invalid file descriptor: -1"
+
+WARNED = {}  # message: when it was logged last
+
+
+def warn(message):
+    """Log a warning, unless that was done within ``WARNING_INTERVAL``."""
+    now = time.monotonic()
+    if now - WARNED.get(message, -WARNING_INTERVAL) >= WARNING_INTERVAL:
+        WARNED[message] = now
+        LOGGER.warning(message)
+
+
+def handle_exception(loop, context):
+    """Handle what asyncio could not: be brief about running out of open files."""
+    exc = context.get("exception")
+    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
+        # asyncio says so for each client that it can't accept, and tries again.
+        warn("Too many connections: some have to wait. See ulimit -n.")
+    # It does that even when the server has been closed meanwhile.
+    elif not isinstance(exc, ValueError) or str(exc) != NOT_OPEN:
+        loop.default_exception_handler(context)

@@ -188,14 +188,29 @@ def check(path):
         raise Unusable(f"{path} belongs to a later version. Choose another --games.")
 
 
-def open_store(path):
+def open_games(path, port):
     """
-    Open the file of games; return the store, and the matches in it.
+    Open the file of games; return the store, and the matches in it, or exit.
 
-    If the file is damaged, set it aside, say so, and begin without. Raise what
-    :class:`Store` raises otherwise.
+    Without a ``path``, the file has its name by the ``port``, and if it can't be
+    written, the games are in memory. If it's damaged, it's set aside.
 
     """
+    name = path or f"games-{port}.sqlite3"
+    try:
+        return open_or_set_aside(name)
+    except Unusable as exc:
+        sys.exit(str(exc))
+    except (OSError, sqlite3.OperationalError) as exc:
+        message = f"The file of games can't be written: {exc}."
+        if path is not None:
+            sys.exit(message)
+        print(f"{message} They end with the server.", file=sys.stderr)
+        return open_and_read(":memory:")
+
+
+def open_or_set_aside(path):
+    """Do the same, but raise what :class:`Store` does if there is no way to go on."""
     try:
         return open_and_read(path)
     except sqlite3.OperationalError:

@@ -597,15 +597,15 @@ async def test_nobody_is_let_in_before_the_file_is_read(launch, file):
     port = free_port()
     settings = f"""if True:
         import socket
-        open_store = app.open_store
-        def knock_and_open(path):
+        open_games = app.open_games
+        def knock_and_open(*arguments):
             for port in ({port}, {port} + 1):
                 try:
                     socket.create_connection(("127.0.0.1", port))
                 except ConnectionRefusedError:
                     print("refused", flush=True)
-            return open_store(path)
-        app.open_store = knock_and_open
+            return open_games(*arguments)
+        app.open_games = knock_and_open
     """
     program = await launch(games=file, port=port, command=program_with(settings))
     assert program.text.startswith("refused\nrefused\n")
