@@ -25,14 +25,15 @@ GAME = [3, 3, 4, 2, 3, 4, 2, 2, 3, 5, 5, 1]
 
 TOUCH = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 LAPTOP = {"viewport": {"width": 1280, "height": 720}}
-PHONE = {"viewport": {"width": 360, "height": 640}, **TOUCH}
-LANDSCAPE = {"viewport": {"width": 640, "height": 360}, **TOUCH}
+PHONE = {"viewport": {"width": 390, "height": 844}, **TOUCH}
+LANDSCAPE = {"viewport": {"width": 844, "height": 390}, **TOUCH}
 SMALLEST = {"viewport": {"width": 320, "height": 568}, **TOUCH}
 TABLET = {"viewport": {"width": 768, "height": 1024}, **TOUCH}
+WALL = {"viewport": {"width": 1920, "height": 1080}}
 
 # For the README: pictures that need no scaling stay crisp, and small.
 SMALL_LAPTOP = {**LAPTOP, "device_scale_factor": 0.65}
-SMALL_PHONE = {**PHONE, "device_scale_factor": 0.8}
+SMALL_PHONE = {**PHONE, "device_scale_factor": 0.65}
 
 STYLE = """
     body { margin: 0; padding: 20px; display: flex; flex-wrap: wrap; gap: 20px;
@@ -99,9 +100,11 @@ class Studio:
             return laptop, phone
 
         laptop, phone = await self.photograph(arrange, **SMALL_LAPTOP)
-        style = "body { padding: 0; flex-wrap: nowrap; background: none }"
-        figures = [figure(laptop, 832), figure(phone, 288)]
-        await self.compose(path, figures, 1140, style)
+        style = (
+            "body { padding: 0; flex-wrap: nowrap; align-items: end; background: none }"
+        )
+        figures = [figure(laptop, 832), figure(phone, 254)]
+        await self.compose(path, figures, 1106, style)
 
     async def make_sheet(self, path, width, shown, **options):
         """Make a sheet of all states."""
@@ -130,10 +133,11 @@ async def main(folder):
         for scheme in ("light", "dark"):
             for name, device, width, shown in [
                 ("laptop", LAPTOP, 1760, 560),
-                ("phone", PHONE, 1560, 360),
+                ("phone", PHONE, 1720, 320),
                 ("landscape", LANDSCAPE, 2020, 640),
-                ("smallest", SMALLEST, 1400, 320),
-                ("tablet", TABLET, 1760, 560),
+                ("smallest", SMALLEST, 1720, 320),
+                ("tablet", TABLET, 1780, 420),
+                ("wall", WALL, 1980, 640),
             ]:
                 path = folder / f"{name}-{scheme}.png"
                 await studio.make_sheet(
