@@ -164,7 +164,7 @@ async def test_slide_of_the_thumb_plays_where_it_is_lifted(open_page):
     box = await red.locator(".board").bounding_box()
     points = [(box["x"] + box["width"] * i / 14, box["y"] + 200) for i in range(1, 14)]
     # Lifted outside of the board, it plays nothing.
-    await slide(red, points[0], points[4], (160, box["y"] + box["height"] + 60))
+    await slide(red, points[0], points[10], (160, box["y"] + box["height"] + 60))
     await slide(red, points[0], points[6], points[4])
     await expect_board(yellow, [2])
     await play(yellow, 0)

@@ -103,3 +103,4 @@ async def test_player_does_not_look_back_until_the_end_and_a_rematch_ends_it(ope
     await press(yellow, "Play again")
     await expect_board(red, [])
     await expect(slider(red)).to_be_hidden()
+    await expect(red.locator(".hand")).to_have_class(re.compile("yellow"))
