@@ -127,14 +127,13 @@ def url(address, port):
     return f"http://{host}:{port}/"
 
 
-def print_addresses(listening, port):
+def print_addresses(listening, addresses, port):
     """Print where the page can be opened, on this machine and on the network."""
     here = {"0.0.0.0": "localhost", "::": "localhost"}
     for address in listening:
         if address in here or ipaddress.ip_address(address).is_loopback:
             print(f"On this machine:    {url(here.get(address, address), port)}\n")
             break
-    addresses = find_addresses(listening)
     for name, address in addresses:
         interface = f"    ({name})" if name and len(addresses) > 1 else ""
         print(f"On this network:    {url(address, port)}{interface}\n")

@@ -503,7 +503,7 @@ async def main():
     await start_serving(servers, arguments.port)
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = find_addresses(listening)
-    print_addresses(listening, arguments.port)
+    print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(1) as thread:

@@ -65,8 +65,7 @@ class Match:
         self.watch_key = None
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.announced = None  # the last presence that all the pages were told
-        self.told = {}  # connection that has come since: the presence it was told
+        self.told = {}  # page: the presence that it was told last
 
     # Who is here
 
@@ -104,14 +103,9 @@ class Match:
     def announce_presence(self):
         """Tell who is here to all the pages that were told otherwise, or nothing."""
         presence = self.presence()
-        outdated = (
-            page
-            for page in self.pages
-            if self.told.get(page, self.announced) != presence
-        )
+        outdated = [page for page in self.pages if self.told.get(page) != presence]
         broadcast(outdated, presence)
-        self.announced = presence
-        self.told.clear()
+        self.told.update(dict.fromkeys(outdated, presence))
 
     # The seats
 

@@ -114,6 +114,7 @@ class Connection(ServerConnection):
 
     """
 
+    # More attributes would make room for many in the dict of each connection.
     __slots__ = ("drop", "head", "is_local")
 
     def connection_made(self, transport):
@@ -205,7 +206,7 @@ def is_own_origin(headers):
     )
 
 
-def is_local(headers):
+def has_local_host(headers):
     """Return whether the page was opened by an address of a local network."""
     if "Forwarded" in headers or "X-Forwarded-For" in headers:
         return False
@@ -239,7 +240,7 @@ async def listen(handler, host, port):
     # Read now, because later the disk could keep the games waiting.
     files = read_files()
 
-    def answer(connection, request):
+    def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
         if request.method not in ("GET", "HEAD"):
             response = connection.respond(405, "Only GET and HEAD are allowed.\n")
@@ -247,7 +248,7 @@ async def listen(handler, host, port):
             return response
         upgrades = request.headers.get_all("Upgrade")
         if any("websocket" in value.lower() for value in upgrades):
-            connection.is_local = is_local(request.headers)
+            connection.is_local = has_local_host(request.headers)
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")
@@ -282,7 +283,7 @@ async def listen(handler, host, port):
         host,
         port,
         create_connection=Connection,
-        process_request=answer,
+        process_request=respond,
         process_response=complete,
         server_header=None,
         # Subprotocols that the server doesn't know are no reason to refuse.

@@ -23,7 +23,7 @@ def test_configuration_of_nginx_is_the_one_that_is_tested():
     assert CONFIGURATION.strip() in README
 
 
-@pytest.mark.parametrize("name", ["listen", "parse", "find_seat", "save", "tell"])
+@pytest.mark.parametrize("name", ["parse", "find_seat", "enter", "save", "tell"])
 def test_functions_that_are_named_exist(name):
     assert f"`{name}()`" in README
     assert callable(getattr(app, name))
