@@ -94,7 +94,7 @@ async def expect_arrived(page):
 
 
 async def expect_board(page, columns, first="red"):
-    """Wait until the board shows just the moves in these columns."""
+    """Wait until the board shows just these moves, which the server has told."""
     colours = ["red", "yellow"] if first == "red" else ["yellow", "red"]
     board = [["empty"] * 6 for _ in range(7)]
     for number, chosen in enumerate(columns):
@@ -102,7 +102,7 @@ async def expect_board(page, columns, first="red"):
     for number, cells in enumerate(board):
         await expect(
             page.locator(f".column[data-column='{number}'] > .cell")
-        ).to_have_class([re.compile(rf"\b{colour}\b") for colour in cells])
+        ).to_have_class([re.compile(rf"(^| ){colour}( |$)") for colour in cells])
 
 
 class Match:
