@@ -24,6 +24,19 @@ LARGE_FONTS = [
     for font in (24, 32)
 ]
 
+# The other screens are for the slow part.
+CORE = [(320, 568), (390, 844), (844, 390), (1366, 768)]
+
+
+def cases(sizes):
+    """Return sizes as parameters, of which those that aren't in the core are slow."""
+    core = [*CORE, *((*size, 32) for size in CORE)]
+    return [
+        pytest.param(*size, marks=() if size in core else pytest.mark.slow)
+        for size in sizes
+    ]
+
+
 # Which colours stand on which, and how much they must differ (WCAG 1.4.3, 1.4.11).
 # Large words, and the words of keys, are bold and large.
 TEXT = [
@@ -130,7 +143,7 @@ def text_on_text(texts):
     return [(a[0], b[0]) for a, b in pairs if a[0] != b[0] and overlaps(a, b)]
 
 
-@pytest.mark.parametrize(("width", "height"), SCREENS)
+@pytest.mark.parametrize(("width", "height"), cases(SCREENS))
 async def test_nothing_scrolls_is_cut_or_moves(open_stub, width, height):
     page = await open_stub(width, height)
     problems, places = [], {}
@@ -148,7 +161,7 @@ async def test_nothing_scrolls_is_cut_or_moves(open_stub, width, height):
     assert [len(places[part]) for part in (".board", ".act")] == [1, 1], places
 
 
-@pytest.mark.parametrize(("width", "height", "font"), SMALL + LARGE_FONTS)
+@pytest.mark.parametrize(("width", "height", "font"), cases(SMALL + LARGE_FONTS))
 async def test_small_screens_and_large_fonts(open_stub, width, height, font):
     page = await open_stub(width, height, font)
     problems = []

@@ -261,6 +261,7 @@ async def test_page_that_is_online_again_does_not_wait_for_an_old_attempt(
     await expect_phase(yellow, "theirs")
 
 
+@pytest.mark.slow
 async def test_frozen_network_is_noticed_and_survived(open_page, relay):
     red, yellow = await start_by(relay, open_page)
     await play_all(red, yellow, [3, 3])
@@ -316,11 +317,12 @@ async def test_page_that_never_got_through_says_where_it_knocks(open_page, site)
     page = await open_page("about:blank")
     attempts = []
 
-    def refuse(websocket):
-        if len(attempts) < 2:
-            attempts.append(websocket.close())
-        else:
+    async def refuse(websocket):
+        attempts.append(websocket)
+        if len(attempts) > 2:
             websocket.connect_to_server()
+        else:
+            await websocket.close()
 
     await page.route_web_socket(re.compile(""), refuse)
     await page.goto(site.url)
@@ -329,8 +331,6 @@ async def test_page_that_never_got_through_says_where_it_knocks(open_page, site)
         f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why.",
     )
     await expect_status(page, "You are red.")
-    for attempt in attempts:
-        await attempt
 
 
 async def test_game_goes_on_when_the_server_comes_back(open_page, site):

@@ -6,6 +6,7 @@ from axe_playwright_python.async_playwright import Axe
 from states import STATES, Match, expect_state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 async def test_state_has_its_words_and_axe_finds_nothing(open_page, site, state):
     match = Match(site, open_page)
