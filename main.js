@@ -77,6 +77,7 @@ function leadNowhere() {
   change({ ...state, problem: { message: "This address leads to no game." } });
   return { send() {}, reopen() {} };
 }
+
 // Browsers load pages that nobody may ever look at. No match begins for them.
 function untilVisible() {
   return new Promise((resolve) => {
