@@ -10,6 +10,7 @@ plain requests as well as handshakes, so nothing else is needed.
 import asyncio
 import contextlib
 import errno
+import gzip
 import http
 import logging
 import pathlib
@@ -215,14 +216,11 @@ def has_local_host(headers):
 
 
 def read_files():
-    """Return the files of the page, ``{path: (text, type)}``."""
+    """Return the files of the page, ``{path: (bytes, type)}``."""
     files = [HERE / name for name in NAMES]
     files += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
     found = {
-        f"/{file.relative_to(HERE).as_posix()}": (
-            file.read_text(encoding="utf-8"),
-            TYPES[file.suffix],
-        )
+        f"/{file.relative_to(HERE).as_posix()}": (file.read_bytes(), TYPES[file.suffix])
         for file in files
     }
     found["/"] = found.pop("/index.html")
@@ -237,8 +235,10 @@ async def listen(handler, host, port):
     returned accepts nobody until its method ``start_serving`` is called.
 
     """
-    # Read now, because later the disk could keep the games waiting.
+    # Read now, because later the disk could keep the games waiting. A phone on a slow
+    # network sees the board in half the time if they are compressed.
     files = read_files()
+    compressed = {path: gzip.compress(body) for path, (body, _) in files.items()}
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
@@ -256,11 +256,21 @@ async def listen(handler, host, port):
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
         status = 200 if path in files else 404
-        text, content_type = files.get(path, (NOT_FOUND, TYPES[".html"]))
-        response = connection.respond(status, text)
+        body, content_type = files.get(path, (NOT_FOUND.encode(), TYPES[".html"]))
+        response = connection.respond(status, "")
+        response.headers["Vary"] = "Accept-Encoding"
+        accepted = ",".join(request.headers.get_all("Accept-Encoding"))
+        if path in files and "gzip" in re.split(r"[ ,;]+", accepted):
+            body = compressed[path]
+            response.headers["Content-Encoding"] = "gzip"
+        response.body = body
         # Setting a header adds it to those of the same name.
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = content_type
+        for name, value in (
+            ("Content-Type", content_type),
+            ("Content-Length", len(body)),
+        ):
+            del response.headers[name]
+            response.headers[name] = str(value)
         return response
 
     def complete(connection, request, response):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gzip
 import os
 import re
 import resource
@@ -108,6 +109,20 @@ async def test_query_is_ignored(page):
         for query in ("?", "?join=a", "?watch=b&x=/../app.py", "??", "?%00"):
             assert (await page.request(path + query)).body == file.read_bytes()
     assert (await page.request("/app.py?/main.js")).status == 404
+
+
+async def test_file_is_compressed_for_those_who_accept_it(page):
+    for accepted in ("gzip, deflate, br", "br;q=1.0,gzip;q=0.8"):
+        headers = ["Host: 127.0.0.1:8000", f"Accept-Encoding: {accepted}"]
+        for path in ("/", "/connect4.css"):
+            answer = await page.request(path, headers=headers)
+            plain = await page.request(path)
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert answer.headers["Content-Length"] == str(len(answer.body))
+            assert gzip.decompress(answer.body) == plain.body
+            assert answer.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    answer = await page.request("/nothing", headers=headers)
+    assert "Content-Encoding" not in answer.headers
 
 
 async def test_head_gets_the_headers_and_no_body(page):
