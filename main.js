@@ -201,6 +201,7 @@ function offerActs(connection) {
   const acts = {
     new: () => window.location.assign("./?new"),
     invite: () => change({ ...state, isInviting: true }),
+    meet: () => window.location.assign(`./${state.partner}`),
     present: () => change(lookBack(state, Infinity)),
     room: () => openOtherSeat(connection),
     sit: () => go(connection, { event: { type: "init", join: state.keys.code } }),
@@ -328,8 +329,9 @@ function offerLookingBack() {
   review.querySelector(".following").addEventListener("click", () => step(1));
   document.addEventListener("keydown", (event) => {
     const { key, target, altKey, ctrlKey, metaKey } = event;
-    // In the board and in fields the arrows have their own meaning.
-    const isElsewhere = !target.closest(".board, input");
+    // In fields the arrows have their own meaning, and for players in the board.
+    const fields = state.player === null ? "input" : ".board, input";
+    const isElsewhere = !target.closest(fields);
     const isOurs = isElsewhere && !altKey && !ctrlKey && !metaKey;
     if (isOurs && (key === "ArrowLeft" || key === "ArrowRight")) {
       step(key === "ArrowLeft" ? -1 : 1);

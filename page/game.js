@@ -119,6 +119,7 @@ function apply(state, event, now) {
       return {
         ...state,
         ...(isNews && describeComing(state, came, gone)),
+        note: came.length > 0 ? "" : state.note,
         players,
         open,
         spectators,

@@ -41,6 +41,7 @@ function renderLink(card, href) {
     return;
   }
   const code = href.slice(-6);
+  card.querySelector(".copy .label").textContent = "Copy";
   link.href = href;
   setText(card.querySelector(".address"), href.slice(href.indexOf("//") + 2, -6));
   setText(card.querySelector(".code"), code);

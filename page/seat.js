@@ -54,14 +54,17 @@ export function findWays(address, entry, seats) {
     return [{ event: { type: "init", watch: entry.watch } }];
   }
   const comeBack = ({ key }) => ({ event: { type: "init", join: key } });
+  const comeTo = ({ code }) => ({ event: { type: "init", join: code } });
   const event = { type: "init" };
   switch (address.name) {
     case "unknown":
       return [];
     case "nothing": {
+      // If somebody has opened a seat at which there was a game, its code leads there.
       const shared = seats.filter(({ isShared }) => isShared);
       const others = seats.filter(({ isShared }) => !isShared);
-      return [...[...shared, ...others].map(comeBack), { event }];
+      const back = shared.flatMap((seat) => [comeBack(seat), comeTo(seat)]);
+      return [...back, ...others.map(comeBack), { event }];
     }
     case "new":
       return [{ event }];

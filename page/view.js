@@ -20,7 +20,7 @@ import {
   winningLines,
 } from "./game.js";
 import { renderInvitation } from "./invitation.js";
-import { PLAYERS, opponent } from "./rules.js";
+import { PLAYER2, PLAYERS, opponent } from "./rules.js";
 import {
   describePlate,
   describeWatchers,
@@ -157,13 +157,16 @@ function describeAct(state) {
     if (free !== undefined && keys.code !== null) {
       return { name: "sit", label: "Play", symbol: "arrow", look: free };
     }
-    if (shown !== null && !isOver(state)) {
+    if (shown !== null) {
       const label = "Back to the present";
       return { name: "present", label, symbol: "later", look: "key" };
     }
     return awayPlayers(state).length === PLAYERS.length && keys.code !== null ? room : null;
   }
   const other = opponent(player);
+  if (open.includes(other) && state.partner !== null) {
+    return { name: "meet", label: "Play", symbol: "arrow", look: PLAYER2 };
+  }
   if (open.includes(other)) {
     return { name: "invite", label: "Invite", symbol: "invite", look: "key" };
   }

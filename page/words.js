@@ -52,6 +52,9 @@ export function sentence(state) {
   if (isWaiting(state)) {
     return "";
   }
+  if (free.length > 0 && player !== null && state.partner !== null) {
+    return `Somebody else is waiting: ${state.partner}.`;
+  }
   if (free.length > 0) {
     return describeFree(free);
   }
@@ -138,7 +141,7 @@ export function describeRefusal(state, isFull, column) {
 
 // Return the question before the other player's seat is given away.
 export function askAboutSeat(player) {
-  return `${capitalize(player)} left just now, and may be back in a moment.`;
+  return `${capitalize(player)} left just now. Let somebody else have the seat?`;
 }
 
 export function capitalize(word) {
