@@ -210,7 +210,7 @@ function describeQuiet(state, act) {
   }
   const isOffered = isCurrent(state) && isOver(state) && player !== null;
   return {
-    invite: keys.code !== null && isCurrent(state),
+    invite: keys.code !== null && isCurrent(state) && act?.name !== "invite",
     room: isOffered && keys.code !== null && act?.name !== "room",
     isDisabled: connection !== "open",
   };
