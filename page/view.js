@@ -118,17 +118,19 @@ function describeBoard(state) {
 function describeEach(state, player) {
   const isKnown = isCurrent(state);
   const isHere = state.players.includes(player);
+  const isFree = isKnown && state.open.includes(player);
   const isTurn = isKnown && isHere && !isWaiting(state) && turn(state) === player;
   return {
     name: name(state, player),
-    score: score(state)[player],
+    // Who takes a free seat begins with none, and a game that isn't there has none.
+    score: state.keys === null || isFree ? "" : score(state)[player],
     said: describePlate(state, player),
     marks: {
       you: player === state.player,
       turn: isTurn,
       winner: player === state.winner,
       away: isKnown && isAway(state, player),
-      nobody: isKnown && state.open.includes(player),
+      nobody: isFree,
     },
   };
 }
@@ -211,7 +213,7 @@ function describeQuiet(state, act) {
   }
   const isOffered = isCurrent(state) && isOver(state) && player !== null;
   return {
-    invite: keys.code !== null && isCurrent(state),
+    invite: keys.code !== null && isCurrent(state) && act?.name !== "invite",
     room: isOffered && keys.code !== null && act?.name !== "room",
     isDisabled: connection !== "open",
   };
