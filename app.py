@@ -87,7 +87,7 @@ def parse(message):
         raise Refused("An event is text, not bytes.")
     try:
         event = json.loads(message)
-    # Python counts recursion to find out that a message is nested too deeply.
+    # A message that is nested too deeply is a RecursionError.
     except (ValueError, RecursionError):
         raise Refused("An event is a JSON object, and this isn't JSON.") from None
     if not isinstance(event, dict) or "type" not in event:
@@ -194,7 +194,7 @@ def enter(websocket, match, player=None):
     LEFT.pop(match, None)
     replay(websocket, match)
     if find_waiting(match) is websocket:
-        # They are the last who began to wait.
+        # Whoever comes has begun to wait last, and so stands at the end.
         WAITING.pop(match, None)
         last = next(reversed(WAITING), None)
         tell_waiting(match, last.code if len(WAITING) % 2 else None)
@@ -297,7 +297,8 @@ async def play(websocket, match):
                 change(match)
 
             elif event["type"] == "open" and page:
-                # Its key leads nowhere any more, and whose it was watches.
+                # The key of that seat is unknown from now on. Who opens their own
+                # seat watches from now on.
                 seat = event.get("player")
                 match.open_seat(seat, player)
                 JOIN.pop(match.keys.pop(seat, None), None)
@@ -508,7 +509,8 @@ async def main():
 
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         while not stop.is_set():
-            # It may be another network than a moment ago. Windows looks up its name.
+            # A laptop may be on another network by now. In the thread, because Windows
+            # may wait for a server of names.
             ADDRESSES[:] = await loop.run_in_executor(thread, find_addresses, listening)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAVE_INTERVAL):

@@ -127,18 +127,14 @@ function arrive({ send }) {
 function handleConnection(name, connection) {
   const newState = updateConnection(state, name);
   if (name === "closed") {
-    const [{ event, isOurs = false }, ...others] = ways;
-    const isTaken = newState.problem.watch !== undefined;
-    if (isNotFound(newState)) {
-      forgetSeat(event.join);
-    }
-    if (others.length > 0 && (isNotFound(newState) || (isTaken && !isOurs))) {
-      ways = others;
+    const left = waysLeft(newState);
+    if (left.length > 0) {
+      ways = left;
       connection.reopen();
       return;
     }
-    newState.isOurs = isOurs;
-    if (isTaken) {
+    newState.isOurs = ways[0].isOurs === true;
+    if (isTaken(newState)) {
       setTimeout(() => retry(connection), RETRY_INTERVAL);
     } else {
       forgetPlace();
@@ -147,11 +143,29 @@ function handleConnection(name, connection) {
   change(newState);
 }
 
+// Return the ways that are left when the first has led to no match.
+function waysLeft(newState) {
+  const [{ event, code, isOurs }, ...others] = ways;
+  if (isNotFound(newState)) {
+    forgetSeat(event.join);
+    return code ? [joinBy(code), ...others] : others;
+  }
+  return isTaken(newState) && !isOurs ? others : [];
+}
+
+function isTaken({ problem }) {
+  return problem?.watch !== undefined;
+}
+
 // Look whether a seat that was taken is free now.
 function retry({ reopen }) {
-  if (state.problem?.watch !== undefined) {
+  if (isTaken(state)) {
     reopen();
   }
+}
+
+function joinBy(key) {
+  return { event: { type: "init", join: key } };
 }
 
 function watchBy(key) {
@@ -204,7 +218,7 @@ function offerActs(connection) {
     meet: () => window.location.assign(`./${state.partner}`),
     present: () => change(lookBack(state, Infinity)),
     room: () => openOtherSeat(connection),
-    sit: () => go(connection, { event: { type: "init", join: state.keys.code } }),
+    sit: () => go(connection, joinBy(state.keys.code)),
     watch: () => go(connection, watchBy(state.problem.watch)),
     rematch: () => {
       if (canAskRematch(state)) {
@@ -329,9 +343,8 @@ function offerLookingBack() {
   review.querySelector(".following").addEventListener("click", () => step(1));
   document.addEventListener("keydown", (event) => {
     const { key, target, altKey, ctrlKey, metaKey } = event;
-    // In fields the arrows have their own meaning, and for players in the board.
-    const fields = state.player === null ? "input" : ".board, input";
-    const isElsewhere = !target.closest(fields);
+    // In the board and in fields the arrows have their own meaning.
+    const isElsewhere = !target.closest(".board, input");
     const isOurs = isElsewhere && !altKey && !ctrlKey && !metaKey;
     if (isOurs && (key === "ArrowLeft" || key === "ArrowRight")) {
       step(key === "ArrowLeft" ? -1 : 1);

@@ -1,8 +1,10 @@
 """
 A match: two seats, and the games that are played there.
 
-It knows who is connected, and tells them what happens. It knows nothing of the
-ways that lead to it, and of no file: the past follows from the moves.
+It knows who is connected, and tells them what happens. Clients of the tutorial speak
+the base protocol; a page is a connection that asked for more, by its subprotocol. A
+match knows nothing of the ways that lead to it, and of no file: the past follows from
+the moves.
 
 """
 

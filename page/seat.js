@@ -44,8 +44,11 @@ function decode(text) {
 }
 
 // Return the ways to try, one after the other until one leads to a match. A way is
-// { event, isOurs }: the first event, and whether we know to have that seat, so that
-// nobody but another tab can sit there.
+//
+//   event   the first event
+//   code    where to go if its key is unknown, because somebody has opened the seat
+//   isOurs  whether we know to have that seat, so that nobody but another tab can sit
+//           there
 export function findWays(address, entry, seats) {
   if (entry?.key) {
     return waysBack(entry);
@@ -53,34 +56,34 @@ export function findWays(address, entry, seats) {
   if (entry?.watch) {
     return [{ event: { type: "init", watch: entry.watch } }];
   }
-  const comeBack = ({ key }) => ({ event: { type: "init", join: key } });
-  const comeTo = ({ code }) => ({ event: { type: "init", join: code } });
   const event = { type: "init" };
   switch (address.name) {
     case "unknown":
       return [];
     case "nothing": {
-      // If somebody has opened a seat at which there was a game, its code leads there.
       const shared = seats.filter(({ isShared }) => isShared);
       const others = seats.filter(({ isShared }) => !isShared);
-      const back = shared.flatMap((seat) => [comeBack(seat), comeTo(seat)]);
-      return [...back, ...others.map(comeBack), { event }];
+      return [...shared.map(takeAgain), ...others.map(takeAgain), { event }];
     }
     case "new":
       return [{ event }];
     default: {
       const { name, key } = address;
       const ours = seats.filter(({ code }) => name === "join" && code === key);
-      return [...ours.map(comeBack), { event: { type: "init", [name]: key } }];
+      return [...ours.map(takeAgain), { event: { type: "init", [name]: key } }];
     }
   }
 }
 
-// Return the ways to come back to a seat: by the key, and if that is unknown, because
-// somebody has opened the seat, by the code.
+// Return the way that takes a seat again. Who has given it to somebody else, at a match
+// that goes on, is led there; a lonely match isn't worth that.
+function takeAgain({ code, key, isShared }) {
+  return { event: { type: "init", join: key }, code: isShared ? code : null };
+}
+
+// Return the ways to come back to the seat that the page shows.
 export function waysBack({ code, key }) {
-  const ways = [{ event: { type: "init", join: key }, isOurs: true }];
-  return code === null ? ways : [...ways, { event: { type: "init", join: code } }];
+  return [{ event: { type: "init", join: key }, code, isOurs: true }];
 }
 
 // Return the seats that the browser has stored.

@@ -17,6 +17,7 @@ from playwright.async_api import async_playwright
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+import app  # noqa: E402
 from conftest import BROWSER, BROWSER_OPTIONS  # noqa: E402
 from helpers import Site, forget_all  # noqa: E402
 from states import STATES, Match, expect_sentence, expect_state  # noqa: E402
@@ -90,6 +91,7 @@ class Studio:
         """Make the picture of a game on a laptop and on a phone."""
 
         async def arrange(match):
+            app.ADDRESSES[:] = [("wlan0", "192.168.1.5")]
             await match.begin(*GAME[:-1])
             laptop = await match.open("red")
             match.options = {**SMALL_PHONE, "color_scheme": "dark"}
@@ -97,12 +99,11 @@ class Studio:
             await phone.locator(f".column[data-column='{GAME[-1]}']").tap()
             await expect_sentence(laptop, "Your turn")
             await laptop.locator(".column[data-column='4']").hover()
+            app.ADDRESSES.clear()
             return laptop, phone
 
         laptop, phone = await self.photograph(arrange, **SMALL_LAPTOP)
-        style = (
-            "body { padding: 0; flex-wrap: nowrap; align-items: end; background: none }"
-        )
+        style = "body { padding: 0; flex-wrap: nowrap; background: none }"
         figures = [figure(laptop, 832), figure(phone, 254)]
         await self.compose(path, figures, 1106, style)
 

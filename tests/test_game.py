@@ -97,7 +97,8 @@ async def test_page_shows_and_says_what_is_going_on(check):
         spectator RY; 33; at 1
             | watching | Move 1 of 2 | Yellow played column 4. Red’s turn.
             | Back to the present
-        spectator RY 0101010 wins; R-; at 3 | over | Move 3 of 7 | Yellow is away. | –
+        spectator RY 0101010 wins; R-; at 3 | over | Move 3 of 7 | Yellow is away.
+            | Back to the present
         onlooker R- | watching | Red’s turn
             | You are watching. {}. Yellow isn’t here yet. | –
         onlooker R- 01 | watching | Red’s turn

@@ -22,8 +22,9 @@ ADDRESSES = f"""
 CALL = """async ([name, ...values]) => {
     const seat = await import("/page/seat.js");
     const result = seat[name](...values);
-    const tell = ({ event: { type, join, watch }, isOurs }) =>
-        (join ?? (watch ? `watch ${watch}` : type)) + (isOurs ? ", ours" : "");
+    const tell = ({ event: { type, join, watch }, code, isOurs }) =>
+        (join ?? (watch ? `watch ${watch}` : type))
+        + (isOurs ? ", ours" : "") + (code ? `, else ${code}` : "");
     return name === "findWays" ? result.map(tell) : result;
 }"""
 
@@ -79,10 +80,10 @@ async def test_ways_follow_from_address_history_and_stored_seats(call):
         (join, None, seats, "k7qx2m's", "k7qx2m"),
         (watch, None, seats, "watch k7qx2m"),
         # The plain address leads to matches where somebody was, then to lonely ones.
-        (nothing, None, seats, "old111's", "new111's", "k7qx2m's", "init"),
+        (nothing, None, seats, "old111's, else old111", "new111's", "k7qx2m's", "init"),
         # What the tab shows counts more than all that.
-        (nothing, mine, seats, "mine, ours", "abc234"),
-        (join, mine, seats, "mine, ours", "abc234"),
+        (nothing, mine, seats, "mine, ours, else abc234"),
+        (join, mine, seats, "mine, ours, else abc234"),
         (nothing, {**mine, "code": None}, seats, "mine, ours"),
         (join, {"watch": "eye"}, seats, "watch eye"),
         (new, {}, seats, "init"),

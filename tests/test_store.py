@@ -8,7 +8,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake

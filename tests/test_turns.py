@@ -128,3 +128,31 @@ async def test_both_want_to_play_again_and_yellow_moves_first(open_page):
     await play_all(yellow, red, [3, 3])
     for page in (red, yellow, spectator):
         await expect_board(page, [3, 3], first="yellow")
+
+
+async def test_who_comes_back_to_a_seat_given_away_is_led_to_the_match(open_page, site):
+    red, yellow, _ = await start_two(open_page)
+    await play_all(red, yellow, [3, 3])
+    tab = await yellow.context.new_page()
+    await yellow.close()
+    await press(red, "Let somebody play")
+    dialog = red.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Let somebody play").click()
+    await expect_sentence(red, "Yellow’s seat is free.")
+    await tab.goto(site.url)
+    await expect_status(tab, "You are yellow.")
+    await expect_board(tab, [3, 3])
+
+
+async def test_who_waits_in_a_match_that_has_begun_is_shown_who_else_does(open_page):
+    other = await open_page()
+    await expect_phase(other, "waiting")
+    red, yellow, _ = await start_two(open_page)
+    await play_all(red, yellow, RED_WINS)
+    await expect_phase(yellow, "lost")
+    await make_room(yellow)
+    await yellow.close()
+    await expect_sentence(red, f"Somebody else is waiting: {other.url[-6:]}.")
+    await press(red, "Play")
+    await expect_status(red, "You are yellow.")
+    await expect_status(other, "Yellow has joined.")
