@@ -133,10 +133,19 @@ async def test_columns_say_what_they_hold_and_where_one_lands(open_board):
 
 async def test_what_was_meant_for_the_card_is_no_move(open_board):
     page = await open_board("waiting", width=390, height=844)
-    await page.evaluate("show('turn')")
+    # Stop the time in which nothing can be chosen, which a busy machine may need.
+    await page.evaluate(
+        """() => {
+            show("turn");
+            window.arrivals = document.getAnimations()
+                .filter(({ animationName }) => animationName === "arrive");
+            window.arrivals.forEach((arrival) => arrival.pause());
+        }"""
+    )
     box = await page.locator(".board").bounding_box()
     await page.mouse.click(box["x"] + 200, box["y"] + 200)
     assert await page.evaluate("drops") == []
+    await page.evaluate("window.arrivals.forEach((arrival) => arrival.finish())")
     await column(page, 3).click()
     assert await page.evaluate("drops") == [3]
 
