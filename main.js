@@ -25,10 +25,12 @@ import {
   findWays,
   forgetPlace,
   forgetSeat,
+  joinBy,
   readAddress,
   rememberSeat,
   showPlace,
   storedSeats,
+  watchBy,
   waysBack,
 } from "./page/seat.js";
 import { describe, offerFocus, render } from "./page/view.js";
@@ -162,14 +164,6 @@ function retry({ reopen }) {
   if (isTaken(state)) {
     reopen();
   }
-}
-
-function joinBy(key) {
-  return { event: { type: "init", join: key } };
-}
-
-function watchBy(key) {
-  return { event: { type: "init", watch: key } };
 }
 
 let kept = "";

@@ -54,7 +54,7 @@ export function findWays(address, entry, seats) {
     return waysBack(entry);
   }
   if (entry?.watch) {
-    return [{ event: { type: "init", watch: entry.watch } }];
+    return [watchBy(entry.watch)];
   }
   const event = { type: "init" };
   switch (address.name) {
@@ -70,7 +70,7 @@ export function findWays(address, entry, seats) {
     default: {
       const { name, key } = address;
       const ours = seats.filter(({ code }) => name === "join" && code === key);
-      return [...ours.map(takeAgain), { event: { type: "init", [name]: key } }];
+      return [...ours.map(takeAgain), name === "join" ? joinBy(key) : watchBy(key)];
     }
   }
 }
@@ -78,12 +78,20 @@ export function findWays(address, entry, seats) {
 // Return the way that takes a seat again. Who has given it to somebody else, at a match
 // that goes on, is led there; a lonely match isn't worth that.
 function takeAgain({ code, key, isShared }) {
-  return { event: { type: "init", join: key }, code: isShared ? code : null };
+  return { ...joinBy(key), code: isShared ? code : null };
 }
 
 // Return the ways to come back to the seat that the page shows.
 export function waysBack({ code, key }) {
-  return [{ event: { type: "init", join: key }, code, isOurs: true }];
+  return [{ ...joinBy(key), code, isOurs: true }];
+}
+
+export function joinBy(key) {
+  return { event: { type: "init", join: key } };
+}
+
+export function watchBy(key) {
+  return { event: { type: "init", watch: key } };
 }
 
 // Return the seats that the browser has stored.
