@@ -145,17 +145,6 @@ async def modules(browser):
     await site.stop()
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A folder with a certificate for localhost, and its key."""
-    from proxy import OPENSSL, make_certificate, need
-
-    need("openssl", OPENSSL)
-    folder = tmp_path_factory.mktemp("certificate")
-    make_certificate(folder)
-    return folder
-
-
 @pytest.fixture
 async def site():
     """The page and the games, live."""
