@@ -198,7 +198,9 @@ class Client:
 async def expect_all(clients, *events):
     """Check that each of some clients receives just these events, and no more."""
     for client in clients:
-        assert await client.hear() == list(events)
+        await client.expect(*events)
+    for client in clients:
+        await client.expect_nothing()
 
 
 async def play_moves(red, yellow, columns, first="red", then=()):

@@ -107,9 +107,11 @@ async def test_client_that_does_not_read_is_dropped(server):
     connection = connection_of(server, spectator)
     assert connection.transport.get_write_buffer_limits()[1] == 64 * 1024
     spectator.freeze()
-    # Each refused message is answered, until the system's buffer is full too.
+    # Each refused message is answered, until the system's buffers are full too.
     system = connection.transport.get_extra_info("socket")
     system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    system = spectator.websocket.transport.get_extra_info("socket")
+    system.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     async with asyncio.timeout(TIMEOUT), server.departure():
         with contextlib.suppress(ConnectionClosed):
             while True:

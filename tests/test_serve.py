@@ -530,19 +530,22 @@ async def test_soft_limit_of_open_files_is_raised(launch):
     await program.stop()
 
 
-def test_soft_limit_of_open_files_is_raised_where_none_is_too_much(monkeypatch):
+@pytest.mark.parametrize(("allowed", "limit"), [(20_000, 10_240), (100, None)])
+def test_limit_of_open_files_is_raised_where_none_is_too_much(
+    monkeypatch, allowed, limit
+):
     limits = []
 
     def set_limit(_, limit):
-        if limit[0] == resource.RLIM_INFINITY:
+        if limit[0] == resource.RLIM_INFINITY or limit[0] > allowed:
             raise ValueError("current limit exceeds maximum limit")
-        limits.append(limit)
+        limits.append(limit[0])
 
     unlimited = resource.RLIM_INFINITY
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, unlimited))
     monkeypatch.setattr(resource, "setrlimit", set_limit)
     serving.raise_file_limit()
-    assert limits == [(10_240, unlimited)]
+    assert limits == ([limit] if limit else [])
 
 
 async def test_too_many_connections_are_one_line_and_stopping_is_quiet(launch):
