@@ -138,7 +138,7 @@ async def test_request_of_the_handshake_is_not_kept(server):
     assert (websocket.request.path, [*websocket.request.headers]) == ("", [])
 
 
-async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
+async def test_flood_is_answered_in_many_turns(server):
     flooder, _ = await server.start(**V2)
     await hear(flooder)
     turns = 0
@@ -149,14 +149,13 @@ async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
             await asyncio.sleep(0)
             turns += 1
 
-    # The server reads these at once, as they have less than 1 KiB.
-    for _ in range(30):
-        await flooder.send({"type": "ping"})
     counting = asyncio.create_task(count_turns())
-    for _ in range(30):
+    for _ in range(2000):
+        await flooder.send({"type": "ping"})
+    for _ in range(2000):
         assert await flooder.receive() == PONG
     counting.cancel()
-    assert turns >= 30
+    assert turns >= 25
 
 
 @pytest.mark.slow
