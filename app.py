@@ -97,6 +97,28 @@ def parse(message):
     return event
 
 
+def parse_init(message):
+    """
+    Return how the client who sends a first message comes, and by which key or code.
+
+    That is ``"join"``, ``"watch"`` or, without a key, ``"start"``.
+
+    Raise :exc:`Refused` if it isn't an ``init`` event.
+
+    """
+    event = parse(message)
+    if event["type"] != "init":
+        raise Refused('The first event is an "init" event.')
+    ways = [way for way in ("join", "watch") if way in event]
+    if not all(isinstance(event[way], str) for way in ways):
+        raise Refused("A key is a string.")
+    if not ways:
+        return "start", None
+    key = event[ways[0]]
+    # A code may be typed in capitals.
+    return ways[0], key.lower() if len(key) == CODE_LENGTH else key
+
+
 def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
@@ -264,11 +286,6 @@ def new_code():
             return code
 
 
-def spell(key):
-    """Return a key as it is, and a code, which may be typed in capitals, without."""
-    return key.lower() if len(key) == CODE_LENGTH else key
-
-
 async def play(websocket, match):
     """Receive and process the events of a player or a spectator, until they leave."""
     page = websocket.subprotocol is not None
@@ -422,24 +439,19 @@ async def handler(websocket):
     with contextlib.suppress(ConnectionClosed):
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                event = parse(await websocket.recv())
-            if event["type"] != "init":
-                raise Refused('The first event is an "init" event.')
-            keys = [event[name] for name in ("join", "watch") if name in event]
-            if not all(isinstance(key, str) for key in keys):
-                raise Refused("A key is a string.")
+                way, key = parse_init(await websocket.recv())
         except (Refused, TimeoutError) as exc:
             late = 'The first event, "init", did not come in time.'
             error(websocket, str(exc) or late)
             await websocket.close(1008)
             return
 
-        if "join" in event:
+        if way == "join":
             # A player takes a seat.
-            await join(websocket, spell(event["join"]))
-        elif "watch" in event:
+            await join(websocket, key)
+        elif way == "watch":
             # A spectator watches a match.
-            await watch(websocket, spell(event["watch"]))
+            await watch(websocket, key)
         else:
             # The first player starts a match.
             await start(websocket)
