@@ -42,28 +42,37 @@ const RETRY_INTERVAL = 5000;
 // How long we ask before somebody's seat is given away who has just left.
 const PATIENCE = 60_000;
 
-let state = { ...INITIAL_STATE, address: window.location.host };
-
-let sound = null;
-
 // How to get to a match: the first of these, and if that leads to none, the next.
 let ways = findWays(readAddress(window.location), history.state, storedSeats());
 
+let state = {
+  ...INITIAL_STATE,
+  address: window.location.host,
+  // An address that isn't understood must not begin another game in silence.
+  problem: ways.length > 0 ? null : { message: "This address leads to no game." },
+};
+
+let sound = null;
+
 window.addEventListener("DOMContentLoaded", async () => {
   createBoard(document.querySelector(".board"));
+  const begun = untilVisible().then(begin);
+  await null; // The page is drawn while the connection is on its way.
   draw();
   offerCodes();
   offerInvitation();
   offerLookingBack();
   offerNewGame();
   offerSound();
-  await untilVisible();
-  const connection = ways.length > 0 ? begin() : leadNowhere();
+  const connection = await begun;
   offerMoves(connection);
   offerActs(connection);
 });
 
 function begin() {
+  if (ways.length === 0) {
+    return { send() {}, reopen() {} };
+  }
   const connection = connect({
     url: getWebSocketServer(),
     subprotocol: "connect4.v2",
@@ -72,12 +81,6 @@ function begin() {
     handleState: (name) => handleConnection(name, connection),
   });
   return connection;
-}
-
-// An address that isn't understood must not begin another game in silence.
-function leadNowhere() {
-  change({ ...state, problem: { message: "This address leads to no game." } });
-  return { send() {}, reopen() {} };
 }
 
 // Browsers load pages that nobody may ever look at. No match begins for them.
@@ -103,10 +106,14 @@ function getWebSocketServer() {
 
 function handleEvent(event, connection) {
   const before = state;
-  change(update(state, event));
-  if (before.past !== null && state.past === null) {
+  state = update(state, event);
+  if (state.past !== null) {
+    return; // What is shown stays until all is told.
+  }
+  draw();
+  if (before.past !== null) {
     arrive(connection);
-  } else if (before.past === null && before.connection === "open") {
+  } else if (before.connection === "open") {
     sound?.tell(event, state, before);
   }
   if (isPlaying(state) && !isPlaying(before)) {
@@ -171,7 +178,7 @@ let kept = "";
 // Store the seat, once more when somebody else has come.
 function keepSeat() {
   const { player, keys } = state;
-  if (isCurrent(state) && state.past === null && player !== null && keys.code !== null) {
+  if (isCurrent(state) && player !== null && keys.code !== null) {
     const seat = { code: keys.code, key: keys.rejoin, isShared: isShared(state) };
     if (kept !== JSON.stringify(seat)) {
       kept = JSON.stringify(seat);

@@ -333,10 +333,13 @@ const PLACES = [
 ];
 
 function keepFocus(focused) {
+  if (focused === document.body) {
+    return;
+  }
   const isShown =
     focused.getClientRects().length > 0 &&
     window.getComputedStyle(focused).visibility === "visible";
-  if (focused !== document.body && !isShown) {
+  if (!isShown) {
     PLACES.some((place) => {
       find(place)?.focus();
       return document.activeElement === find(place);
