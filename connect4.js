@@ -225,7 +225,7 @@ function beginEnd(board, isStep) {
 }
 
 // Nothing moves if somebody doesn't want it, or can't see it.
-function canMove() {
+export function canMove() {
   const isReduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   return !isReduced && !document.hidden;
 }

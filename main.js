@@ -22,6 +22,7 @@ import {
 import { offerCopying } from "./page/invitation.js";
 import { PLAYERS, opponent } from "./page/rules.js";
 import {
+  CODE_LENGTH,
   findWays,
   forgetPlace,
   forgetSeat,
@@ -43,13 +44,16 @@ const RETRY_INTERVAL = 5000;
 const PATIENCE = 60_000;
 
 // How to get to a match: the first of these, and if that leads to none, the next.
-let ways = findWays(readAddress(window.location), history.state, storedSeats());
+const address = readAddress(window.location);
+let ways = findWays(address, history.state, storedSeats());
 
 let state = {
   ...INITIAL_STATE,
   address: window.location.host,
   // An address that isn't understood must not begin another game in silence.
   problem: ways.length > 0 ? null : { message: "This address leads to no game." },
+  typed: address.key?.length === CODE_LENGTH ? address.key : "",
+  hasSeat: storedSeats().length > 0,
 };
 
 let sound = null;
@@ -143,6 +147,7 @@ function handleConnection(name, connection) {
       return;
     }
     newState.isOurs = ways[0].isOurs === true;
+    newState.hasSeat = storedSeats().length > 0;
     if (isTaken(newState)) {
       setTimeout(() => retry(connection), RETRY_INTERVAL);
     } else {
@@ -215,6 +220,7 @@ function offerMoves({ send }) {
 function offerActs(connection) {
   const acts = {
     new: () => window.location.assign("./?new"),
+    back: () => window.location.assign("./"),
     invite: () => change({ ...state, isInviting: true }),
     meet: () => window.location.assign(`./${state.partner}`),
     present: () => change(lookBack(state, Infinity)),
@@ -252,7 +258,6 @@ function openOwnSeat({ send }) {
     forgetSeat(keys.rejoin);
     kept = "";
     send({ type: "open", player });
-    change({ ...state, isInviting: state.moves.length === 0 });
   }
 }
 

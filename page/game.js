@@ -32,6 +32,8 @@ export const INITIAL_STATE = {
   hint: "", // the same, where one can see it anyway
   error: null, // { message, watch }: the last error on this connection
   problem: null, // { message, watch }: why there is no game here
+  typed: "", // the code with which somebody came here, if it's one
+  hasSeat: false, // whether the browser knows a seat at some match
   isOurs: false, // whether the seat that is taken is ours, in another tab
   isInviting: false, // whether the invitation is opened in play
   side: "join", // which link the invitation shows: "join" or "watch"

@@ -8,6 +8,7 @@
 
 const MOST_SEATS = 10;
 
+export const CODE_LENGTH = 6;
 const CODE = /^[^\w]*([a-z0-9]{6})[^a-z0-9]*$/i;
 const PAIR = /^[^\w]*(join|watch)[^\w-]+([\w-]+)[^\w-]*$/i;
 

@@ -1,7 +1,7 @@
 // The page as a picture of the state. describe() says in one object all that there is to
 // see, and render() draws it, whatever the page showed before.
 
-import { isSettled, renderBoard } from "../connect4.js";
+import { canMove, isSettled, renderBoard } from "../connect4.js";
 import {
   awayPlayers,
   canAskRematch,
@@ -20,6 +20,7 @@ import {
 import { renderInvitation } from "./invitation.js";
 import { PLAYER2, PLAYERS, opponent } from "./rules.js";
 import {
+  countWatchers,
   describePlate,
   describeWatchers,
   name,
@@ -29,6 +30,7 @@ import {
   title,
 } from "./words.js";
 
+const BACK = { name: "back", label: "Back to your game", symbol: "arrow", look: "key" };
 const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 
 // Return what there is to see:
@@ -41,7 +43,8 @@ const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 //   act                                   the main button, or null: { name, label,
 //                                         symbol, look }
 //   review                                { shown, length }, or null
-//   lobby                                 { partner, isWaiting }, or null
+//   isWatching                            whether we do, too
+//   lobby                                 { partner, isWaiting, typed }, or null
 //   quiet                                 { invite, room, isDisabled }, or null
 //   invitation                            see renderInvitation()
 export function describe(state) {
@@ -61,6 +64,7 @@ export function describe(state) {
     sentence: sentence(state),
     plates: Object.fromEntries(PLAYERS.map((each) => [each, describeEach(state, each)])),
     watchers: isCurrent(state) ? state.spectators - (player === null ? 1 : 0) : 0,
+    isWatching: isCurrent(state) && player === null,
     board: describeBoard(state),
     act,
     review: canLookBack(state)
@@ -137,11 +141,11 @@ function describeEach(state, player) {
 function describeAct(state) {
   const { player, open, rematch, problem, shown, keys } = state;
   if (problem !== null) {
-    return problem.watch === undefined
-      ? NEW_GAME
-      : state.isOurs
-        ? null
-        : { name: "watch", label: "Watch", symbol: "eye", look: "key" };
+    if (problem.watch === undefined) {
+      return keys === null && state.hasSeat ? BACK : NEW_GAME;
+    }
+    const watch = { name: "watch", label: "Watch", symbol: "eye", look: "key" };
+    return state.isOurs ? null : watch;
   }
   if (!isCurrent(state) || isWaiting(state)) {
     return null;
@@ -201,11 +205,15 @@ function describeLobby(state) {
   const isUsed = isCurrent(state) && isWaiting(state);
   const isLost = state.problem !== null && state.problem.watch === undefined;
   const partner = isUsed ? state.partner : null;
-  return isUsed || isLost ? { partner, isWaiting: isUsed } : null;
+  const { typed } = state;
+  return isUsed || isLost ? { partner, isWaiting: isUsed, typed } : null;
 }
 
 function describeQuiet(state, act) {
   const { problem, connection, player, keys } = state;
+  if (act === BACK) {
+    return { invite: false, room: false, isDisabled: false };
+  }
   if (problem !== null || keys === null || isWaiting(state)) {
     return null;
   }
@@ -232,6 +240,9 @@ export function render(description) {
     return;
   }
   find(".loading")?.remove();
+  if (document.body.dataset.phase === "waiting" && ["turn", "theirs"].includes(phase)) {
+    sink(find(".invitation"));
+  }
   Object.assign(document.body.dataset, { phase, player, winner, asked, card });
   setText(find(".status"), description.said);
   setText(find(".sentence"), description.sentence);
@@ -248,6 +259,32 @@ function find(selector) {
   return document.querySelector(selector);
 }
 
+// Let the card sink behind the edge of the table, for somebody has come. What moves is a
+// picture of it: the card itself is where it belongs in play.
+function sink(card) {
+  if (!canMove()) {
+    return;
+  }
+  const { left, top, width, height } = card.getBoundingClientRect();
+  const picture = document.createElement("div");
+  picture.className = "sinking";
+  picture.dataset.card = "large";
+  picture.inert = true;
+  picture.setAttribute("aria-hidden", true);
+  Object.assign(picture.style, {
+    left: `${left}px`,
+    top: `${top}px`,
+    width: `${width}px`,
+    height: `${height}px`,
+  });
+  picture.append(card.cloneNode(true));
+  for (const type of ["animationend", "animationcancel"]) {
+    picture.addEventListener(type, () => picture.remove());
+  }
+  // The style of the card follows from the body's.
+  document.documentElement.append(picture);
+}
+
 // Setting the same text would make screen readers say it again.
 const texts = new WeakMap();
 
@@ -258,7 +295,7 @@ function setText(element, text) {
   }
 }
 
-function renderPlates({ plates, watchers }) {
+function renderPlates({ plates, watchers, isWatching }) {
   for (const [player, { name, score, said, marks }] of Object.entries(plates)) {
     const plate = find(`.plate.${player}`);
     setText(plate.querySelector(".name"), name);
@@ -268,8 +305,8 @@ function renderPlates({ plates, watchers }) {
       plate.classList.toggle(mark, isSet);
     }
   }
-  find(".watchers").hidden = watchers === 0;
-  setText(find(".watchers .count"), String(watchers));
+  find(".watchers").hidden = watchers === 0 && !isWatching;
+  setText(find(".watchers .count"), countWatchers(watchers, isWatching));
   find(".watchers").title = describeWatchers(watchers);
 }
 
@@ -306,6 +343,10 @@ function renderLobby({ lobby }) {
   section.querySelector(".rule").hidden = !lobby?.isWaiting || partner !== null;
   section.querySelector(".somebody").hidden = partner === null;
   section.querySelector(".watch").hidden = !lobby?.isWaiting;
+  if (lobby !== null) {
+    // As long as nobody has typed anything else
+    section.querySelector("input").defaultValue = lobby.typed;
+  }
   if (partner !== null) {
     section.querySelector(".play").href = `./${partner}`;
     setText(section.querySelector(".somebody .code"), partner);
@@ -323,10 +364,12 @@ function renderQuiet({ quiet }) {
 }
 
 // Where the focus goes when what had it isn't shown any more: to the first of these that
-// is. Otherwise it would be lost, and keys with it.
+// is. Otherwise it would be lost, and keys with it. Who watches has nothing to do on the
+// board, where the arrows don't look back.
 const PLACES = [
   "[data-card='open'] .copy",
-  ".board [tabindex='0']",
+  "[data-player]:not([data-player='']) .board [tabindex='0']",
+  ".review .move",
   ".invitation .copy",
   ".act",
   ".typed input",

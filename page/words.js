@@ -123,9 +123,20 @@ export function describePlate(state, player) {
     .join(", ");
 }
 
-// Return how many look on, in a sentence.
+// Return how many look on, apart from us, in a sentence.
 export function describeWatchers(count) {
+  if (count === 0) {
+    return "";
+  }
   return count === 1 ? "1 person is watching." : `${count} people are watching.`;
+}
+
+// Return the same in short, beside an eye, and whether we do.
+export function countWatchers(count, isWatching) {
+  if (!isWatching) {
+    return String(count);
+  }
+  return count === 0 ? "You watch" : `You and ${count}`;
 }
 
 // Return why a column can't be chosen, in a sentence, or "".
@@ -156,7 +167,7 @@ function describeTrouble(state) {
   }
   switch (connection) {
     case "unreachable":
-      return `Can’t reach the games at ${state.address}. A firewall may be why.`;
+      return `Can’t reach the games at ${state.address}. A firewall may be why.`;
     case "reconnecting":
       return "The connection is lost. Reconnecting…";
     case "stopped":
@@ -172,11 +183,15 @@ function describeProblem(state) {
   const { message, watch } = state.problem;
   if (watch !== undefined) {
     return state.isOurs
-      ? "You are playing this in another tab."
+      ? "You are playing this in another tab. When that is closed, it goes on here."
       : "Somebody else is playing here.";
   }
   if (isNotFound(state)) {
-    return state.keys === null ? "There is no such game." : "This game is gone.";
+    return state.keys !== null
+      ? "This game is gone."
+      : state.typed
+        ? `No game has the code ${state.typed}.`
+        : "There is no such game.";
   }
   return message || "The server has ended the connection.";
 }
