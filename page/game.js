@@ -256,14 +256,14 @@ export function isCurrent(state) {
   return state.connection === "open" && state.problem === null;
 }
 
-// Return whether we are in a game, with somebody or until somebody comes back.
-export function isPlaying(state) {
-  return state.player !== null && isCurrent(state) && !isWaiting(state) && !isOver(state);
-}
-
 // Return whether there is no such game any more, so that its key is of no use.
 export function isNotFound({ problem }) {
   return problem?.message === GAME_NOT_FOUND;
+}
+
+// Return whether somebody else sits in the seat.
+export function isTaken({ problem }) {
+  return problem?.watch !== undefined;
 }
 
 // Return whether the server would accept a move of ours now.

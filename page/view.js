@@ -10,6 +10,7 @@ import {
   isAway,
   isCurrent,
   isOver,
+  isTaken,
   isWaiting,
   playableColumns,
   score,
@@ -31,6 +32,9 @@ import {
 } from "./words.js";
 
 const BACK = { name: "back", label: "Back to your game", symbol: "arrow", look: "key" };
+// The phases in which we are in a game, with somebody or until somebody comes back.
+const GAME = ["turn", "theirs", "away", "free"];
+
 const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 
 // Return what there is to see:
@@ -79,7 +83,7 @@ export function describe(state) {
 function phase(state) {
   const { connection, problem, player, winner, drawn, open } = state;
   if (problem !== null) {
-    return problem.watch === undefined ? "gone" : "taken";
+    return isTaken(state) ? "taken" : "gone";
   }
   if (connection !== "open") {
     return connection;
@@ -141,7 +145,7 @@ function describeEach(state, player) {
 function describeAct(state) {
   const { player, open, rematch, problem, shown, keys } = state;
   if (problem !== null) {
-    if (problem.watch === undefined) {
+    if (!isTaken(state)) {
       return keys === null && state.hasSeat ? BACK : NEW_GAME;
     }
     const watch = { name: "watch", label: "Watch", symbol: "eye", look: "key" };
@@ -203,7 +207,7 @@ function describeCard(state) {
 // Who else waits on this network, and where to type a code.
 function describeLobby(state) {
   const isUsed = isCurrent(state) && isWaiting(state);
-  const isLost = state.problem !== null && state.problem.watch === undefined;
+  const isLost = state.problem !== null && !isTaken(state);
   const partner = isUsed ? state.partner : null;
   const { typed } = state;
   return isUsed || isLost ? { partner, isWaiting: isUsed, typed } : null;
@@ -240,7 +244,8 @@ export function render(description) {
     return;
   }
   find(".loading")?.remove();
-  if (document.body.dataset.phase === "waiting" && ["turn", "theirs"].includes(phase)) {
+  const before = document.body.dataset.phase;
+  if (before === "waiting" && GAME.includes(phase)) {
     sink(find(".invitation"));
   }
   Object.assign(document.body.dataset, { phase, player, winner, asked, card });
@@ -253,6 +258,9 @@ export function render(description) {
   renderQuiet(description);
   renderInvitation(description.invitation);
   keepFocus(focused);
+  if (GAME.includes(phase) && !GAME.includes(before)) {
+    offerFocus();
+  }
 }
 
 function find(selector) {
@@ -391,7 +399,7 @@ function keepFocus(focused) {
 }
 
 // Give the focus to the board, if nothing else has it.
-export function offerFocus() {
+function offerFocus() {
   if (document.activeElement === document.body) {
     find(".board [tabindex='0']").focus({ preventScroll: true, focusVisible: false });
   }

@@ -5,8 +5,10 @@ import {
   awayPlayers,
   canLookBack,
   isCurrent,
+  isFull,
   isNotFound,
   isOver,
+  isTaken,
   isWaiting,
   score,
   shownMoves,
@@ -140,14 +142,14 @@ export function countWatchers(count, isWatching) {
 }
 
 // Return why a column can't be chosen, in a sentence, or "".
-export function describeRefusal(state, isFull, column) {
+export function describeRefusal(state, column) {
   if (!isCurrent(state) || isOver(state) || state.player === null) {
     return "";
   }
   if (turn(state) !== state.player) {
     return "It isn’t your turn.";
   }
-  return isFull ? `Column ${column + 1} is full.` : "";
+  return isFull(state, column) ? `Column ${column + 1} is full.` : "";
 }
 
 // Return the question before the other player's seat is given away.
@@ -180,8 +182,7 @@ function describeTrouble(state) {
 }
 
 function describeProblem(state) {
-  const { message, watch } = state.problem;
-  if (watch !== undefined) {
+  if (isTaken(state)) {
     return state.isOurs
       ? "You are playing this in another tab. When that is closed, it goes on here."
       : "Somebody else is playing here.";
@@ -193,7 +194,7 @@ function describeProblem(state) {
         ? `No game has the code ${state.typed}.`
         : "There is no such game.";
   }
-  return message || "The server has ended the connection.";
+  return state.problem.message || "The server has ended the connection.";
 }
 
 function describeNews(state) {
