@@ -343,8 +343,10 @@ def make_file(file, number=1, version=VERSION, **changes):
     for each in range(number):
         match = Match(f"abc{each:03}")
         match.watch_key = f"watch{each:08}"
-        row = make_row(match, left=0.0)._replace(columns="0101", **changes)
-        store.write({row.watch_key: row})
+        for player, column in zip("red yellow red yellow".split(), [0, 1, 0, 1]):
+            match.play(player, column)
+        row = make_row(match, left=0.0)
+        store.write({match.watch_key: row})
     store.connection.execute(f"PRAGMA user_version = {version}")
     store.close()
 
