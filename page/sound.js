@@ -9,6 +9,7 @@ const PULSE = 30; // milliseconds
 const SOUND = "sound";
 
 let context = null;
+let heard = null; // the last move, as an event
 let isSilent = false;
 
 // Start the sound when somebody touches the page, and let the board be heard; getState()
@@ -62,9 +63,13 @@ export function tell({ type, player }, state, before) {
   }
 }
 
-// A checker lands after a delay in seconds, and bounces. Where sound is off, one feels
-// what somebody else has played.
+// A checker lands after a delay in seconds, and bounces; not when somebody looks back.
+// Where sound is off, one feels what somebody else has played.
 function knock({ player, row, delay }, state) {
+  if (state.event?.type !== "play" || state.event === heard) {
+    return;
+  }
+  heard = state.event;
   const pitch = 1.03 ** row;
   hit(delay, 1, pitch);
   hit(delay + 0.11, 0.3, pitch);

@@ -36,7 +36,7 @@ sys.path.insert(0, str(HERE))
 
 from connect4 import PLAYER1, PLAYER2, Connect4  # noqa: E402
 from serving import SUBPROTOCOL  # noqa: E402
-from store import Row, Store  # noqa: E402
+from store import Store  # noqa: E402
 
 # Ours, for clients that are pages, and with its games in a file; the leanest server
 # that can be built on the library; and one with the library's defaults.
@@ -334,7 +334,7 @@ def kept(server):
         store = Store(path := f"{folder}/games")
         keys = [f"{number:06}" for number in range(10_000)]
         game = PLAYER1, DRAWN, 0, 0, "", "", time.time()
-        rows = {key: Row(f"w{key}", key, f"r{key}", f"y{key}", *game) for key in keys}
+        rows = {key: (f"w{key}", key, f"r{key}", f"y{key}", *game) for key in keys}
         store.write(rows)
         store.close()
         with Server(OURS, path) as other:

@@ -19,7 +19,7 @@ PHONE = {
 # What one reads.
 LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
-TAKEN = "You are playing this in another tab."
+TAKEN = "You are playing this in another tab. When that is closed, it goes on here."
 GONE = "This game is gone."
 
 

@@ -119,7 +119,7 @@ FOLD = """async (steps) => {
         hand: String(board.hand),
         ghost: board.ghost ? `${board.ghost.column}${board.ghost.row}` : "–",
         sign: sign ? `${sign.text} ${sign.player}${board.celebrates ? "!" : ""}` : "–",
-        refusal: describeRefusal(state, game.isFull(state, 0), 0),
+        refusal: describeRefusal(state, 0),
         sent: state.sent ? "sent" : "–",
         plates: each.map(({ said, marks }) => `${said} (${names(marks)})`).join("; "),
         shown: String(review?.shown ?? "–"),

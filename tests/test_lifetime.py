@@ -132,7 +132,7 @@ async def test_nothing_of_a_handshake_is_kept_and_nothing_is_compressed(server):
     assert (connection.request.path, [*connection.request.headers]) == ("", [])
 
 
-async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
+async def test_flood_is_answered_in_many_turns(server):
     flooder, _ = await server.start(**V2)
     await flooder.hear()
     turns = 0
@@ -143,13 +143,12 @@ async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
             await asyncio.sleep(0)
             turns += 1
 
-    # The server reads these at once, as they have less than 1 KiB.
-    for _ in range(30):
-        await flooder.send(PING)
     counting = asyncio.create_task(count_turns())
-    await flooder.expect(*[PONG] * 30)
+    for _ in range(2000):
+        await flooder.send(PING)
+    await flooder.expect(*[PONG] * 2000)
     counting.cancel()
-    assert turns >= 30
+    assert turns >= 25
 
 
 # Matches

@@ -328,7 +328,7 @@ async def test_page_that_never_got_through_says_where_it_knocks(open_page, site)
     await page.goto(site.url)
     await expect_sentence(
         page,
-        f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why.",
+        f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why.",
     )
     await expect_status(page, "You are red.")
 

@@ -51,6 +51,18 @@ async def test_address_that_means_nothing_starts_no_game(open_page, site, typed)
     await expect_status(page, "You are yellow.")
 
 
+async def test_wrong_code_stands_there_to_be_mended_and_ones_own_match_is_near(
+    open_page, site
+):
+    page, join, _ = await start(open_page)
+    await page.goto(f"{site.url}zzzzzz")
+    await expect_sentence(page, "No game has the code zzzzzz.")
+    await expect(page.get_by_label("Have a code?")).to_have_value("zzzzzz")
+    await press(page, "Back to your game")
+    await expect_status(page, "You are red.")
+    assert page.url == join
+
+
 async def test_code_is_typed_or_pasted_in_the_waiting_page(open_page):
     red, join, _ = await start(open_page)
     yellow, _, _ = await start(open_page)
