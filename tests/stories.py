@@ -9,7 +9,7 @@ is, ``r`` or ``y`` if the seat is free, ``-`` if it's neither; digits are moves.
 
 import re
 
-from helpers import DRAW, asked, played, present, started, won
+from events import DRAW, asked, played, present, started, won
 
 OPEN, CLOSED = {"connection": "open"}, {"connection": "closed"}
 

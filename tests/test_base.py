@@ -10,20 +10,8 @@ import asyncio
 import pytest
 
 import app
-from helpers import (
-    DRAWN,
-    NOT_EXPECTED,
-    NOT_FOUND,
-    RED_WINS,
-    TAKEN,
-    V2,
-    YELLOW_WINS,
-    expect_all,
-    play_moves,
-    played,
-    present,
-    won,
-)
+from events import NOT_EXPECTED, NOT_FOUND, TAKEN, played, present, won
+from helpers import DRAWN, RED_WINS, V2, YELLOW_WINS, expect_all, play_moves
 
 # Starting, joining, watching
 

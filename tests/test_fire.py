@@ -31,18 +31,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
-from helpers import (
-    DRAW,
-    DRAWN,
-    HALF,
-    NOT_EXPECTED,
-    TIMEOUT,
-    V2,
-    Server,
-    execute,
-    played,
-    result,
-)
+from events import DRAW, NOT_EXPECTED, played
+from helpers import DRAWN, HALF, TIMEOUT, V2, Server, execute, result
 
 pytestmark = pytest.mark.slow
 

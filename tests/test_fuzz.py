@@ -17,20 +17,8 @@ from hypothesis import strategies as st
 
 import app
 from connect4 import ROWS, Connect4, IllegalMove
-from helpers import (
-    DRAW,
-    NOT_FOUND,
-    TAKEN,
-    TIMEOUT,
-    V2,
-    Server,
-    forget_all,
-    other,
-    present,
-    serve,
-    stop,
-    won,
-)
+from events import DRAW, NOT_FOUND, TAKEN, other, present, won
+from helpers import TIMEOUT, V2, Server, forget_all, serve, stop
 from store import make_match, make_row
 
 pytestmark = pytest.mark.slow

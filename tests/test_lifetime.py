@@ -16,21 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 import app
 import serving
-from helpers import (
-    NOT_FOUND,
-    PING,
-    PONG,
-    TIMEOUT,
-    V2,
-    Server,
-    expect_all,
-    forget_all,
-    play_moves,
-    played,
-    present,
-    serve,
-    stop,
-)
+from events import NOT_FOUND, PING, PONG, played, present
+from helpers import TIMEOUT, V2, Server, expect_all, forget_all, play_moves, serve, stop
 
 
 def test_figures_are_those_of_the_contract():

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from connect4 import IllegalMove
-from helpers import DRAW, DRAWN, RED_WINS, asked, played, present, started, won
+from events import DRAW, asked, played, present, started, won
+from helpers import DRAWN, RED_WINS
 from match import Match, Refused
 
 

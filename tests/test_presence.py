@@ -6,16 +6,8 @@ import pytest
 
 import app
 import serving
-from helpers import (
-    DRAWN,
-    NOT_FOUND,
-    V2,
-    expect_all,
-    play_moves,
-    present,
-    started,
-    waiting,
-)
+from events import NOT_FOUND, present, started, waiting
+from helpers import DRAWN, V2, expect_all, play_moves
 
 
 async def test_everybody_is_told_who_comes_and_goes(server):

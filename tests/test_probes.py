@@ -7,16 +7,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 import serving
-from helpers import (
-    NOT_FOUND,
-    TAKEN,
-    TIMEOUT,
-    V2,
-    expect_all,
-    play_moves,
-    present,
-    started,
-)
+from events import NOT_FOUND, TAKEN, present, started
+from helpers import TIMEOUT, V2, expect_all, play_moves
 
 
 class Link(ClientConnection):

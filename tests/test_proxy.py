@@ -17,6 +17,7 @@ import urllib.request
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from events import played, won
 from helpers import (
     HERE,
     KEYS,
@@ -28,9 +29,7 @@ from helpers import (
     expect_all,
     free_port,
     play_moves,
-    played,
     result,
-    won,
 )
 
 # Debian has it where only root looks for programs.

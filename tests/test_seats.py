@@ -11,23 +11,25 @@ import collections
 import pytest
 
 import app
-from helpers import (
+from events import (
     NOT_FOUND,
-    RED_WINS,
     TAKEN,
-    TIMEOUT,
-    V2,
-    YELLOW_WINS,
     asked,
-    begin_rematch,
-    expect_all,
     other,
-    play_moves,
     played,
     present,
     started,
     waiting,
     won,
+)
+from helpers import (
+    RED_WINS,
+    TIMEOUT,
+    V2,
+    YELLOW_WINS,
+    begin_rematch,
+    expect_all,
+    play_moves,
 )
 
 SEATS = pytest.mark.parametrize("seat", ["red", "yellow"])

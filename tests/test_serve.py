@@ -18,6 +18,7 @@ import websockets.asyncio.server
 
 import app
 import serving
+from events import played
 from helpers import (
     HALF,
     HERE,
@@ -29,7 +30,6 @@ from helpers import (
     expect_all,
     free_port,
     has_ipv6,
-    played,
     result,
     serve,
     stop,

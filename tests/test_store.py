@@ -20,22 +20,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 import app
-from helpers import (
-    DRAW,
-    DRAWN,
-    HERE,
-    NOT_FOUND,
-    RED_WINS,
-    TIMEOUT,
-    V2,
-    asked,
-    execute,
-    free_port,
-    played,
-    result,
-    started,
-    won,
-)
+from events import DRAW, NOT_FOUND, asked, played, started, won
+from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, execute, free_port, result
 from store import VERSION, Store, open_games
 
 

@@ -9,24 +9,26 @@ test_base.py, and how seats change hands in test_seats.py.
 import pytest
 
 import app
-from helpers import (
+from events import (
     DRAW,
-    DRAWN,
     NOT_FOUND,
     PING,
     PONG,
-    RED_WINS,
-    V2,
-    YELLOW_WINS,
     asked,
-    begin_rematch,
-    expect_all,
-    play_moves,
     played,
     present,
     started,
     waiting,
     won,
+)
+from helpers import (
+    DRAWN,
+    RED_WINS,
+    V2,
+    YELLOW_WINS,
+    begin_rematch,
+    expect_all,
+    play_moves,
 )
 
 KEYS = {"rejoin": 16, "watch": 16, "code": 6}  # and how long they are
