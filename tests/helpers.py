@@ -41,11 +41,6 @@ KEYS = set()
 KEY_NAMES = "join", "watch", "rejoin", "code"
 
 
-def is_answer_to_ping(event):
-    """Tell whether an event answers ping, which a base client may not send."""
-    return event == PONG or '"ping"' in event.get("message", "")
-
-
 # Clients
 
 
@@ -90,9 +85,15 @@ class Client:
         """Return all the events that the server has sent and nobody received yet."""
         await self.send(PING)
         events = []
-        while not is_answer_to_ping(event := await self.receive()):
+        while not self.is_answered_by(event := await self.receive()):
             events.append(event)
         return events
+
+    def is_answered_by(self, event):
+        """Tell whether an event answers a ping, which a base client may not send."""
+        if self.websocket.subprotocol is None:
+            return '"ping"' in event.get("message", "")
+        return event == PONG
 
     async def expect(self, *events):
         """Receive events, and check that they are just these."""

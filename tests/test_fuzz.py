@@ -91,19 +91,22 @@ class Guest:
         self.start, self.presence = None, None
         self.past, self.errors = [], []
 
+    def note(self, event):
+        if event["type"] == "init":
+            self.seat = event["player"]
+        elif event["type"] == "start":
+            self.start, self.past = event, []
+        elif event["type"] == "presence":
+            self.presence = event
+        elif event["type"] == "error":
+            self.errors.append(event["message"])
+        elif event["type"] != "waiting":
+            self.past.append(event)
+
     async def listen(self):
         """Note what was told meanwhile."""
         for event in await self.client.hear():
-            if event["type"] == "init":
-                self.seat = event["player"]
-            elif event["type"] == "start":
-                self.start, self.past = event, []
-            elif event["type"] == "presence":
-                self.presence = event
-            elif event["type"] == "error":
-                self.errors.append(event["message"])
-            elif event["type"] != "waiting":
-                self.past.append(event)
+            self.note(event)
 
 
 class Story:
@@ -118,6 +121,7 @@ class Story:
     async def begin(self):
         red, init = await self.server.start(**V2)
         self.code, self.watch = init["code"], init["watch"]
+        self.match = app.WATCH[self.code]
         self.keys["red"] = init["rejoin"]
         self.guests = [Guest(await self.server.watch(self.code, **V2)), Guest(red)]
         self.guests[1].seat = "red"
@@ -125,10 +129,9 @@ class Story:
 
     async def settle(self, sender=None, allowed=True):
         """Check that all know what a newcomer is told, and who was told of an error."""
-        match = app.WATCH[self.code]
-        async with asyncio.timeout(TIMEOUT):
-            while len(match.connected) != len(self.guests):
-                await asyncio.sleep(0)
+        while not (allowed or sender.errors):
+            sender.note(await sender.client.receive())
+        await self.until_all_are_here()
         newcomer = Guest(await self.server.watch(self.code, **V2))
         await newcomer.listen()
         self.read(newcomer)
@@ -141,15 +144,19 @@ class Story:
         for guest in (*self.guests, newcomer):
             assert len(guest.errors) == (guest is sender and not allowed)
             guest.errors.clear()
-            past = [one for one in newcomer.past if guest.page or one["type"] in BASE]
-            assert guest.past[len(guest.past) - len(past) :] == past
             if guest.page:
-                assert (len(guest.past), guest.presence) == (len(past), told)
+                assert (guest.past, guest.presence) == (newcomer.past, told)
             else:
-                assert {one["type"] for one in guest.past} <= BASE
+                # It isn't told when another game begins.
+                past = [one for one in newcomer.past if one["type"] in BASE]
+                assert guest.past[len(guest.past) - len(past) :] == past
         newcomer.client.vanish()
+        await self.until_all_are_here()
+
+    async def until_all_are_here(self):
+        """Wait until the server knows of nobody but the guests."""
         async with asyncio.timeout(TIMEOUT):
-            while len(match.connected) != len(self.guests):
+            while len(self.match.connected) != len(self.guests):
                 await asyncio.sleep(0)
 
     def read(self, newcomer):
@@ -267,17 +274,15 @@ class Story:
 
     async def restart(self):
         """The server stops, and knows what was in the file when it's back."""
-        told, match = self.told, app.WATCH[self.code]
-        for guest in self.guests:
-            guest.client.vanish()
-        async with asyncio.timeout(TIMEOUT):
-            while match.connected:
-                await asyncio.sleep(0)
-        row = make_row(match, time.time())
-        app.forget(match)
-        match = make_match(row)
-        app.keep(match)
-        app.LEFT[match] = time.monotonic()
+        told = self.told
+        while self.guests:
+            self.guests.pop().client.vanish()
+        await self.until_all_are_here()
+        row = make_row(self.match, time.time())
+        app.forget(self.match)
+        self.match = make_match(row)
+        app.keep(self.match)
+        app.LEFT[self.match] = time.monotonic()
         self.guests = [Guest(await self.server.watch(self.code, **V2))]
         await self.settle()
         assert self.told == told

@@ -154,22 +154,10 @@ async def test_each_answer_carries_the_headers_that_protect(
 
 # What is no request, or too much
 
-# Bytes that are no request, and the answer, which the library gives before it asks
-# anybody, so that it carries no headers that protect.
-NO_REQUEST = {
-    b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n": b"HTTP/1.1 414 ",
-    b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 129 + b"\r\n": b"HTTP/1.1 431 ",
-    b"GET /app.py main.js HTTP/1.1\r\n\r\n": b"",
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n": b"",  # TLS
-    b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n": b"",
-}
-
 
 async def test_what_is_no_request_ends_the_connection(page):
-    for data, expected in NO_REQUEST.items():
-        answer = await page.exchange(data)
-        assert answer.startswith(expected) if expected else answer == b""
-        assert b"Server" not in answer
+    for data in (b"\x16\x03\x01\x02\x00\x01\r\n", b"GET /a b HTTP/1.1\r\n\r\n"):
+        assert await page.exchange(data) == b""
     # Neither is one that breaks off.
     for length in range(0, len(HALF), 9):
         assert b" 200 " not in await page.exchange(HALF[:length], end=True)
@@ -524,40 +512,36 @@ async def test_soft_limit_of_open_files_is_raised(launch):
     await program.stop()
 
 
-@pytest.mark.parametrize(("allowed", "limit"), [(20_000, 10_240), (100, None)])
-def test_limit_of_open_files_is_raised_where_none_is_too_much(
-    monkeypatch, allowed, limit
-):
-    limits = []
+@pytest.mark.parametrize(("allowed", "limits"), [(20_000, [10_240]), (100, [])])
+def test_limit_is_raised_where_no_limit_is_too_much(monkeypatch, allowed, limits):
+    raised = []
 
     def set_limit(_, limit):
-        if limit[0] == resource.RLIM_INFINITY or limit[0] > allowed:
+        if not 0 <= limit[0] <= allowed:
             raise ValueError("current limit exceeds maximum limit")
-        limits.append(limit[0])
+        raised.append(limit[0])
 
     unlimited = resource.RLIM_INFINITY
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, unlimited))
     monkeypatch.setattr(resource, "setrlimit", set_limit)
     serving.raise_file_limit()
-    assert limits == ([limit] if limit else [])
+    assert raised == limits
 
 
 async def test_too_many_connections_are_one_line_and_stopping_is_quiet(launch):
     program = await launch(command=limited("-n 64"))
-    for again in (True, False):
-        async with contextlib.AsyncExitStack() as crowd:
-            for _ in range(100):
-                await crowd.enter_async_context(program.page.open())
-            if again:
-                async with asyncio.timeout(TIMEOUT):
-                    line = await program.process.stderr.readline()
-                words = b"Too many connections: some have to wait. See ulimit -n.\n"
-                assert line == words
-            else:
-                # Those who have to wait are looked at again a second later.
-                await program.stop()
-        if again:
-            await program.start(**V2)
+    words = b"Too many connections: some have to wait. See ulimit -n.\n"
+    async with contextlib.AsyncExitStack() as crowd:
+        for _ in range(100):
+            await crowd.enter_async_context(program.page.open())
+        async with asyncio.timeout(TIMEOUT):
+            assert await program.process.stderr.readline() == words
+    await program.start(**V2)
+    async with contextlib.AsyncExitStack() as crowd:
+        for _ in range(100):
+            await crowd.enter_async_context(program.page.open())
+        # Those who have to wait are looked at again a second later.
+        await program.stop()
 
 
 async def test_warning_that_comes_again_is_logged_once_a_minute(log, monkeypatch):
