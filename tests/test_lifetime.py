@@ -145,10 +145,11 @@ async def start_and_leave(server, *columns):
     """Start a match, play in these columns, leave, and return the match."""
     red, yellow = await server.start_game()
     await play_moves(red, yellow, columns)
+    spectator = await server.watch_game(red, yellow)
     match = app.WATCH[red.init["watch"]]
-    await server.leave(red)
-    assert match not in app.LEFT
-    await server.leave(yellow)
+    for client in (red, yellow, spectator):
+        assert match not in app.LEFT
+        await server.leave(client)
     return match
 
 

@@ -466,7 +466,7 @@ async def keep_busy(program):
             await enter(program)
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
 async def test_file_is_never_damaged_by_a_sudden_end(launch, file, times):
     choice = random.Random(times)
     program = await launch(games=file)
