@@ -340,7 +340,7 @@ DAMAGES = {
     "text": lambda file: file.write_text("These are my games.\n"),
     "start": overwrite(0, GARBAGE[:50]),
     "schema": overwrite(100, GARBAGE[:3000]),
-    "middle": overwrite(8192, GARBAGE),
+    "index": overwrite(8192, GARBAGE[:4096]),
     "truncated": lambda file: os.truncate(file, 5000),
     "half": lambda file: os.truncate(file, file.stat().st_size // 2),
     "no UTF-8": replace(b"c00000", b"c0000\xff"),
@@ -361,7 +361,7 @@ def expect_set_aside(file, capfd, files=1):
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damaged_file_is_set_aside(file, capfd, damage):
-    make_file(file, 200)
+    make_file(file, 40)
     damage(file)
     damaged = file.read_bytes()
     aside = expect_set_aside(file, capfd)
