@@ -75,7 +75,7 @@ const WATCHING = {
   player: "",
   names: ["Red", "Yellow"],
   quiet: ["invite", "new"],
-  watchers: "You and 24",
+  watchers: "You + 24",
 };
 const NOWHERE = { card: "none", moves: [], scores: ["", ""], quiet: [], watchers: 0 };
 
