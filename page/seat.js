@@ -224,6 +224,6 @@ export function showPlace({ player, code, rejoin, watch }) {
 }
 
 // Forget how to come back, so that a reload does what the address says.
-function forgetPlace() {
+export function forgetPlace() {
   history.replaceState(null, "");
 }
