@@ -1,6 +1,7 @@
 """What the tests have in common but for the fixtures: clients, servers, games."""
 
 import asyncio
+import collections
 import contextlib
 import json
 import os
@@ -9,7 +10,6 @@ import re
 import signal
 import socket
 import time
-import typing
 
 from websockets.asyncio.client import connect
 
@@ -198,7 +198,9 @@ class Client:
 async def expect_all(clients, *events):
     """Check that each of some clients receives just these events, and no more."""
     for client in clients:
-        assert await client.hear() == list(events)
+        await client.expect(*events)
+    for client in clients:
+        await client.expect_nothing()
 
 
 async def play_moves(red, yellow, columns, first="red", then=()):
@@ -370,12 +372,8 @@ class Site:
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
 
 
-class Answer(typing.NamedTuple):
-    """What the server answered to a request."""
-
-    status: int
-    headers: dict
-    body: bytes
+# What the server answered to a request.
+Answer = collections.namedtuple("Answer", "status headers body")
 
 
 class Page:

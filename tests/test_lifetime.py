@@ -103,17 +103,23 @@ async def test_write_that_fails_harms_neither_the_mover_nor_the_others(
 
 
 async def test_client_that_does_not_read_is_dropped(server):
-    red, yellow, spectator = await server.start_base_game()
-    connection = connection_of(server, spectator)
-    assert connection.transport.get_write_buffer_limits()[1] == 64 * 1024
-    spectator.freeze()
-    # Each refused message is answered, until the system's buffer is full too.
-    system = connection.transport.get_extra_info("socket")
+    red, yellow, _ = await server.start_base_game()
+    # The systems of both keep little.
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", server.port))
+    frozen = await server.watch(red.init["watch"], sock=sock)
+    await frozen.expect_nothing()
+    transport = connection_of(server, frozen).transport
+    system = transport.get_extra_info("socket")
     system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    async with asyncio.timeout(TIMEOUT), server.departure():
+    assert transport.get_write_buffer_limits()[1] == 64 * 1024
+    frozen.freeze()
+    # Each refused message is answered.
+    async with server.departure():
         with contextlib.suppress(ConnectionClosed):
             while True:
-                await spectator.play(3)
+                await frozen.play(3)
     await play_moves(red, yellow, [3, 4])
 
 

@@ -32,7 +32,6 @@ from helpers import (
     result,
     won,
 )
-from states import expect_board, expect_status, play_all, start
 
 # Debian has it where only root looks for programs.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -182,6 +181,8 @@ async def test_no_key_is_logged_even_when_a_process_is_gone(nginx):
 
 
 async def test_two_browsers_play_through_nginx(open_page, nginx):
+    from states import expect_board, expect_status, play_all, start
+
     red, join, watch = await start(open_page, url=nginx.url + nginx.path)
     assert join.startswith(nginx.url + nginx.path)
     yellow = await open_page(join)

@@ -281,30 +281,9 @@ async def test_newcomer_goes_on_with_a_game_that_is_not_over(server, seat):
     opener, stayer = pair(seat, red, yellow)
     await stand_up(opener)
     await stayer.hear()
-    newcomer, events = await sit_down(server, seat, red.init["code"])
+    _, events = await sit_down(server, seat, red.init["code"])
     reds, told = int(seat == "yellow"), present("red", "yellow", spectators=1)
     past = [started("yellow", red=reds), *played(3, 4, first="yellow")]
     assert events == [*past, told]
     # The others see the score when the next game begins.
     await expect_all([stayer], told)
-    red, yellow = pair(seat, newcomer, stayer)
-    moves = [3, 4, 3, 4, 3]
-    for number, column in enumerate(moves):
-        mover = [yellow, red][number % 2]
-        await mover.play(column)
-        await mover.hear()
-    await red.hear()
-    await begin_rematch(red, yellow, started("red", red=reds, yellow=1))
-
-
-async def test_winner_s_score_grows_from_challenger_to_challenger(server):
-    red, challenger = await server.start_game()
-    for number in range(4):
-        first = ["red", "yellow"][number % 2]
-        columns = RED_WINS if first == "red" else YELLOW_WINS
-        await play_moves(red, challenger, columns, first, then=[won("red")])
-        await stand_up(challenger)
-        await challenger.close()
-        challenger, events = await sit_down(server, "yellow", red.init["code"])
-        assert events[0] == started(other(first), red=number + 1)
-        await red.hear()

@@ -7,6 +7,7 @@ alone, or set aside; and nothing that was announced is lost, however the server 
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import os
 import random
@@ -18,6 +19,7 @@ import sys
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+import app
 from helpers import (
     DRAW,
     DRAWN,
@@ -34,8 +36,7 @@ from helpers import (
     started,
     won,
 )
-from match import Match
-from store import VERSION, Store, make_row, open_games
+from store import VERSION, Store, open_games
 
 
 @pytest.fixture
@@ -261,29 +262,25 @@ async def test_nobody_is_let_in_before_the_file_is_read(launch, file):
     await program.stop()
 
 
-async def test_10000_matches_are_read(launch, file):
-    columns = "".join(map(str, DRAWN[:20]))
-    matches = {}
-    for each in range(10_000):
-        keys = f"w{each}", f"c{each:05}", f"r{each}", f"y{each}"
-        matches[keys[0]] = *keys, "red", columns, 0, 0, "", "", float(each)
-    store = Store(str(file))
-    store.write(matches)
+def test_10000_matches_are_read(file):
+    make_file(file, 10_000)
+    store, matches = open_games(str(file), 8000)
     store.close()
-    program = await launch(games=file)
-    _, init, past = await enter(program, join="r9999")
-    assert (init["code"], past) == ("c09999", [started(), *played(*DRAWN[:20])])
-    await program.stop()
+    assert [match.code for match in matches] == [
+        f"c{each:05}" for each in range(10_000)
+    ]
+    assert [column for _, column, _ in matches[-1].game.moves] == DRAWN[:20]
 
 
 # The file can't be written
 
 
-def test_file_that_is_named_and_cannot_be_written_is_told_in_one_line(tmp_path):
-    # A folder is no file.
-    for place in ("/proc/nowhere/games.sqlite3", str(tmp_path)):
+def test_file_that_is_named_and_cannot_be_written_is_told_in_one_line(file):
+    # A folder is no file, nor can one be where the database has its journal.
+    file.with_name(f"{file.name}-journal").mkdir()
+    for place in ("/proc/nowhere/games.sqlite3", file.parent, file):
         with pytest.raises(SystemExit, match=r"The file of games can't be written: .*"):
-            open_games(place, 8000)
+            open_games(str(place), 8000)
 
 
 async def test_default_file_has_the_port_in_its_name_or_is_in_memory(launch, tmp_path):
@@ -296,42 +293,25 @@ async def test_default_file_has_the_port_in_its_name_or_is_in_memory(launch, tmp
     await program.stop(errors=pattern)
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A folder with a small disk of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]
-    try:
-        subprocess.run(mount, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as exc:
-        pytest.skip(f"only root can mount a disk: {exc}")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
-async def test_full_disk_is_a_warning_and_games_go_on(disk, launch):
-    file = disk / "games.sqlite3"
-    program = await launch(games=file)
-    story = Story()
-    await story.begin(program)
-    await until_saved(program, file)
-    with pytest.raises(OSError, match="space"):
-        (disk / "full").write_bytes(bytes(1024 * 1024))
-    await story.play(*RED_WINS[:2])
-    _, quiet, _ = await enter(program)
-    async with asyncio.timeout(TIMEOUT):
-        line = (await program.process.stderr.readline()).decode()
-    assert re.fullmatch(r"The games can't be written to the file: .*full\.\n", line)
-    await story.play(*RED_WINS[2:-1])
-    # As soon as there is room, everything is written, and nothing was said again.
-    (disk / "full").unlink()
-    await until_saved(program, file)
-    await program.kill()
-    assert await program.process.stderr.read() == b""
-    program = await launch(games=file)
-    await story.come_back(program)
-    assert (await enter(program, join=quiet["rejoin"]))[1]["player"] == "red"
+async def test_full_disk_is_a_warning_and_all_is_written_when_there_is_room(
+    server, file, log
+):
+    store = Store(str(file))
+    store.connection.execute("PRAGMA max_page_count = 1")  # and so all that there are
+    players = [await server.start(**V2) for _ in range(100)]
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        for _ in range(2):
+            await app.save(store, thread)
+        warning = "The games can't be written to the file: database or disk is full."
+        assert log.getvalue().count(warning) == 1
+        # Of others, it's written what has changed since.
+        store.connection.execute("PRAGMA max_page_count = 10000")
+        await players[0][0].play(3)
+        await players[0][0].receive("play")
+        await app.save(store, thread)
+    store.close()
+    assert sorted(rows(file)) == sorted(init["code"] for _, init in players)
+    assert sorted(rows(file, "columns"))[-1] == "3"
 
 
 # The file is damaged, or somebody else's
@@ -339,14 +319,15 @@ async def test_full_disk_is_a_warning_and_games_go_on(disk, launch):
 
 def make_file(file, number=1, version=VERSION, **changes):
     """Make a file with matches, in whose rows something may be changed."""
-    store = Store(str(file))
+    columns = "".join(map(str, DRAWN[:20]))
+    matches = {}
     for each in range(number):
-        match = Match(f"abc{each:03}")
-        match.watch_key = f"watch{each:08}"
-        for player, column in zip("red yellow red yellow".split(), [0, 1, 0, 1]):
-            match.play(player, column)
-        row = make_row(match, left=0.0)
-        store.write({match.watch_key: row})
+        keys = f"w{each}", f"c{each:05}", f"r{each}", f"y{each}"
+        matches[keys[0]] = *keys, "red", columns, 0, 0, "", "", float(each)
+    store = Store(str(file))
+    store.write(matches)
+    for name, value in changes.items():
+        store.connection.execute(f"UPDATE matches SET {name} = ?", [value])
     store.connection.execute(f"PRAGMA user_version = {version}")
     store.close()
 
@@ -376,7 +357,7 @@ DAMAGES = {
     "middle": overwrite(8192, GARBAGE),
     "truncated": lambda file: os.truncate(file, 5000),
     "half": lambda file: os.truncate(file, file.stat().st_size // 2),
-    "no UTF-8": replace(b"abc000", b"abc00\xff"),
+    "no UTF-8": replace(b"c00000", b"c0000\xff"),
 }
 
 
@@ -426,11 +407,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("changes", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_file_with_a_match_that_cannot_be_is_set_aside(file, capfd, changes):
-    make_file(file)
-    store = Store(str(file))
-    ((name, value),) = changes.items()
-    store.connection.execute(f"UPDATE matches SET {name} = ?", [value])
-    store.close()
+    make_file(file, **changes)
     expect_set_aside(file, capfd)
 
 
