@@ -209,7 +209,7 @@ function describeLobby(state) {
   const isUsed = isCurrent(state) && isWaiting(state);
   const isLost = state.problem !== null && !isTaken(state);
   const partner = isUsed ? state.partner : null;
-  const { typed } = state;
+  const typed = isLost ? state.typed : "";
   return isUsed || isLost ? { partner, isWaiting: isUsed, typed } : null;
 }
 
