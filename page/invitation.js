@@ -44,7 +44,9 @@ function renderLink(card, href) {
   card.querySelector(".copy .label").textContent = "Copy";
   link.href = href;
   setText(card.querySelector(".address"), href.slice(href.indexOf("//") + 2, -6));
-  setText(card.querySelector(".code"), code);
+  const letters = card.querySelector(".code span");
+  setText(letters, code);
+  letters.style.setProperty("--broad", code.replace(/[^mw]/g, "").length);
   renderPicture(card.querySelector(".qrcode"), href);
 }
 

@@ -70,6 +70,14 @@ export function createRoute() {
     };
   }
 
+  function getInit() {
+    return ways[0].event;
+  }
+
+  function go(way) {
+    ways = [way];
+  }
+
   function turn(state) {
     const left = waysLeft(state);
     if (left.length > 0) {
@@ -107,18 +115,12 @@ export function createRoute() {
     }
   }
 
-  return {
-    describe,
-    getInit: () => ways[0].event,
-    turn,
-    go: (way) => (ways = [way]),
-    arrive,
-    keepSeat,
-    leaveSeat({ keys }) {
-      forgetSeat(keys.rejoin);
-      kept = "";
-    },
-  };
+  function leaveSeat({ keys }) {
+    forgetSeat(keys.rejoin);
+    kept = "";
+  }
+
+  return { describe, getInit, turn, go, arrive, keepSeat, leaveSeat };
 }
 
 // Return the ways to try, one after the other until one leads to a match. A way is
@@ -224,6 +226,6 @@ export function showPlace({ player, code, rejoin, watch }) {
 }
 
 // Forget how to come back, so that a reload does what the address says.
-function forgetPlace() {
+export function forgetPlace() {
   history.replaceState(null, "");
 }

@@ -209,7 +209,7 @@ function describeLobby(state) {
   const isUsed = isCurrent(state) && isWaiting(state);
   const isLost = state.problem !== null && !isTaken(state);
   const partner = isUsed ? state.partner : null;
-  const { typed } = state;
+  const typed = isLost ? state.typed : "";
   return isUsed || isLost ? { partner, isWaiting: isUsed, typed } : null;
 }
 
@@ -279,12 +279,9 @@ function sink(card) {
   picture.dataset.card = "large";
   picture.inert = true;
   picture.setAttribute("aria-hidden", true);
-  Object.assign(picture.style, {
-    left: `${left}px`,
-    top: `${top}px`,
-    width: `${width}px`,
-    height: `${height}px`,
-  });
+  for (const [name, value] of Object.entries({ left, top, width, height })) {
+    picture.style[name] = `${value}px`;
+  }
   picture.append(card.cloneNode(true));
   for (const type of ["animationend", "animationcancel"]) {
     picture.addEventListener(type, () => picture.remove());

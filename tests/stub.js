@@ -71,10 +71,17 @@ const OVER = {
   line: LINE,
   sign: { text: "You win!", player: "red" },
 };
-const WATCHING = { player: "", names: ["Red", "Yellow"], quiet: [], watchers: 24 };
+const WATCHING = {
+  player: "",
+  names: ["Red", "Yellow"],
+  quiet: ["invite", "new"],
+  watchers: "You + 24",
+};
+const NOWHERE = { card: "none", moves: [], scores: ["", ""], quiet: [], watchers: 0 };
 
 export const STATES = {
-  connecting: { phase: "connecting", card: "none", moves: [], sentence: "Connecting…", quiet: [] },
+  connecting: { ...NOWHERE, phase: "connecting", sentence: "Connecting…" },
+  unreachable: { ...NOWHERE, phase: "unreachable", sentence: "Can’t reach the games at 192.168.1.5:8000. A firewall may be why." },
   waiting: { ...WAITING, lobby: ["rule", "typed", "watch"] },
   somebody: { ...WAITING, lobby: ["somebody", "typed", "watch"] },
   turn: { phase: "turn", sentence: "Your turn", plates: ["you turn", ""], hand: "red", playable: ALL },
@@ -88,11 +95,12 @@ export const STATES = {
   away: { phase: "away", plates: ["you turn", "away"], sentence: "Yellow is away.", act: ["Let somebody play", "#room", "key"] },
   watching: { ...WATCHING, phase: "watching", sentence: "Red’s turn", plates: ["turn", ""], scores: ["2", "1"], hand: "red", review: true },
   over: { ...OVER, ...WATCHING, phase: "over", act: null, plates: ["winner", ""], sign: { text: "Red wins!", player: "red" } },
-  free: { ...WATCHING, phase: "watching", plates: ["turn", "nobody"], sentence: "Yellow’s seat is free.", act: ["Play", "#arrow", "yellow"], review: true },
+  free: { ...WATCHING, phase: "watching", plates: ["turn", "nobody"], scores: ["1", ""], sentence: "Yellow’s seat is free.", act: ["Play", "#arrow", "yellow"], review: true },
+  empty: { phase: "free", plates: ["you turn", "nobody"], scores: ["1", ""], sentence: "Yellow’s seat is free.", act: ["Invite", "#invite", "key"], quiet: ["new"] },
   reconnecting: { phase: "reconnecting", plates: ["you turn", ""], sentence: "The connection is lost. Reconnecting…" },
   gone: { phase: "gone", card: "none", sentence: "This game is gone.", act: ["New game", "#new", "key"], quiet: [], lobby: ["typed"] },
-  unknown: { phase: "unknown", card: "none", moves: [], scores: ["", ""], sentence: "There is no game at this address.", act: ["New game", "#new", "key"], quiet: [], lobby: ["typed"] },
-  taken: { phase: "taken", sentence: "You are playing this in another tab.", quiet: ["new"] },
+  unknown: { ...NOWHERE, phase: "gone", sentence: "No game has the code k7qx2m.", act: ["Back to your game", "#arrow", "key"], quiet: ["new"], lobby: ["typed"] },
+  taken: { ...NOWHERE, phase: "taken", sentence: "You are playing this in another tab. When that is closed, it goes on here." },
 };
 
 createBoard(board);

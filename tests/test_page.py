@@ -1,5 +1,6 @@
 """Tests of what one does with the page: by keys, by touch, by ear."""
 
+import asyncio
 import itertools
 
 import pytest
@@ -295,6 +296,22 @@ async def test_end_is_shown_when_the_winning_checker_has_landed(match):
         ["light", "Red wins – Connect Four", "theirs", False],
         ["settle", "Red wins – Connect Four", "theirs", False],
     ]
+
+
+async def test_card_sinks_for_the_eye_alone_when_a_friend_comes(open_page):
+    page, join, _ = await start(open_page, reduced_motion="no-preference")
+    sinking = asyncio.create_task(
+        page.evaluate("""() => new Promise((resolve) => {
+            new MutationObserver(([{ addedNodes: [card] }], observer) => {
+                observer.disconnect();
+                const { pointerEvents } = getComputedStyle(card);
+                resolve([card.inert, card.ariaHidden, pointerEvents]);
+            }).observe(document.documentElement, { childList: true });
+        })""")
+    )
+    await open_page(join)
+    assert await sinking == [True, "true", "none"]
+    await expect(page.locator(".sinking")).to_have_count(0)
 
 
 async def test_nothing_moves_on_a_page_that_is_hidden(match):

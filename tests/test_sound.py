@@ -90,6 +90,10 @@ async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(open_page):
     for page, tones in [(red, won), (yellow, []), (spectator, won)]:
         await expect_sentence(page, "Four in a row!")
         assert (await heard(page))[16:] == last + tones
+    # Who looks back hears nothing once more.
+    await spectator.get_by_role("button", name="Previous move").click()
+    await spectator.get_by_role("button", name="Next move").click()
+    assert await heard(spectator) == []
     await press(yellow, "Play again")
     await expect_sentence(red, "Yellow wants to play again.")
     await expect_status(spectator, "Yellow wants to play again.")
