@@ -103,7 +103,7 @@ async def test_client_that_does_not_read_is_dropped(server):
     assert transport.get_write_buffer_limits()[1] == 64 * 1024
     frozen.freeze()
     # Each refused message is answered.
-    async with server.departure():
+    async with asyncio.timeout(TIMEOUT), server.departure():
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await frozen.play(3)
