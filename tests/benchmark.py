@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-Measure what the server costs, next to two others that do the same work.
+Measure what the server costs, next to one that is made as the tutorial's is.
 
 Run it by hand, on Linux. CPU time, of all threads, and memory are those of the server's
 process alone. It's started afresh for each workload. The servers take turns, and every
@@ -38,9 +38,9 @@ from connect4 import PLAYER1, PLAYER2, Connect4  # noqa: E402
 from serving import SUBPROTOCOL  # noqa: E402
 from store import Store  # noqa: E402
 
-# Ours, for clients that are pages, and with its games in a file; the leanest server
-# that can be built on the library; and one with the library's defaults.
-SERVERS = OURS, FLOOR, TUTORIAL = "ours", "floor", "tutorial's way"
+# Ours, for clients that are pages, and with its games in a file; and one with the
+# library's defaults.
+SERVERS = OURS, TUTORIAL = "ours", "tutorial's way"
 
 # How long we wait for what has to come, and for what a server does a moment later, such
 # as telling who is here and writing to the file, in seconds.
@@ -59,26 +59,13 @@ for digit in DRAWN:
     GAME.play(GAME.turn, int(digit))
 EVENTS = [played(*move) for move in GAME.moves]
 
-# The servers that ours is compared with
-
-GROUPS = {}  # name: connections
-
-
-async def forward(websocket):
-    """Handle a connection to the floor: whatever comes, all are sent the same."""
-    message = json.dumps(EVENTS[0]).encode()
-    group = GROUPS.setdefault(await websocket.recv(decode=False), set())
-    group.add(websocket)
-    while True:
-        await websocket.recv(decode=False)
-        broadcast(group, message, text=True)
-
+# The tutorial's way
 
 GAMES = {}  # key: (game, connections), the same for joining and for watching
 
 
 async def handle(websocket):
-    """Handle a connection as the tutorial does, apart from what it refuses."""
+    """Handle a connection as the tutorial does, without refusing anything."""
     event = json.loads(await websocket.recv())
     if "join" in event:
         player, (game, connected) = PLAYER2, GAMES[event["join"]]
@@ -98,10 +85,9 @@ async def handle(websocket):
         broadcast(connected, json.dumps(played(player, event["column"], row)))
 
 
-async def run_server(name, port):
+async def run_server(port):
     """Serve until the process is killed."""
-    floor = serve(forward, "", port, compression=None, ping_interval=None)
-    async with floor if name == FLOOR else serve(handle, "", port):
+    async with serve(handle, "", port):
         print("Ctrl-C stops.", flush=True)
         await asyncio.get_running_loop().create_future()
 
@@ -185,8 +171,7 @@ class Load:
                 payload = self.inflate.decompress(payload + b"\x00\x00\xff\xff")
             event = decode(payload)
             if event["type"] == "play":
-                number = 0 if self.server.name == FLOOR else self.moves
-                assert event == EVENTS[number], event
+                assert event == EVENTS[self.moves], event
                 self.moves += 1
                 self.server.awaited -= 1
             elif event["type"] == "init":
@@ -204,7 +189,7 @@ class Server:
         self.request = f"{REQUEST}{protocol}\n".replace("\n", "\r\n").encode()
         with socket.create_server(("", 0)) as sock:
             self.port = sock.getsockname()[1]
-        ours, other = [HERE / "app.py", "--games", games], [__file__, "--serve", name]
+        ours, other = [HERE / "app.py", "--games", games], [__file__, "--serve"]
         program = [sys.executable, *(ours if name == OURS else other), str(self.port)]
         self.process = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -266,14 +251,10 @@ class Server:
 
     def start(self, number):
         """Start games. Return their players, as pairs."""
-        inits = [str(index) for index in range(number)]
-        if self.name != FLOOR:
-            inits = ['{"type": "init"}'] * number
-        reds = self.connect(inits)
+        reds = self.connect(['{"type": "init"}'] * number)
         self.pause()
-        if self.name != FLOOR:
-            keys = [red.init["code" if self.name == OURS else "join"] for red in reds]
-            inits = [json.dumps({"type": "init", "join": key}) for key in keys]
+        keys = [red.init["code" if self.name == OURS else "join"] for red in reds]
+        inits = [json.dumps({"type": "init", "join": key}) for key in keys]
         yellows = self.connect(inits)
         self.pause()
         return [*zip(reds, yellows, strict=True)]
@@ -303,9 +284,7 @@ def games(server):
 def crowd(server):
     """Play a game that many watch."""
     [(red, yellow)] = server.start(1)
-    init = red.init
-    if server.name != FLOOR:
-        init = json.dumps({"type": "init", "watch": red.init["watch"]})
+    init = json.dumps({"type": "init", "watch": red.init["watch"]})
     began = server.cpu_time()
     server.connect([init] * 1000)
     server.pause()
@@ -346,14 +325,14 @@ def main():
     """Measure, and print the table; or be one of the servers."""
     parser = argparse.ArgumentParser(description="Measure what the server costs.")
     parser.add_argument("--rounds", metavar="N", type=int, default=3, help="default: 3")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("port", nargs="?", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     # The servers inherit the limit of open files.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if options.serve:
-        asyncio.run(run_server(options.serve, options.port))
+        asyncio.run(run_server(options.port))
         return
 
     figures = {}  # name: {server: [a value for each round]}
@@ -364,12 +343,11 @@ def main():
                 for figure, value in workload(server):
                     figures.setdefault(figure, {}).setdefault(name, []).append(value)
 
-    print("| |", " | ".join(SERVERS), "|")
-    print("|---|---:|---:|---:|")
+    print("| | ours | tutorial's way | ratio |\n|---|---:|---:|---:|")
     for figure, values in figures.items():
-        cells = [
-            f"{statistics.median(each):#.3g}".rstrip(".") for each in values.values()
-        ]
+        medians = [statistics.median(each) for each in values.values()]
+        medians += [medians[0] / other for other in medians[1:]]
+        cells = [f"{median:#.3g}".rstrip(".") for median in medians]
         print("|", " | ".join([figure, *cells, *[""] * (3 - len(cells))]), "|")
     cpu = re.search(r"model name\s*: (.+)", pathlib.Path("/proc/cpuinfo").read_text())
     version = importlib.metadata.version("websockets")
