@@ -35,6 +35,8 @@ HERE = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(HERE))
 
 from connect4 import PLAYER1, PLAYER2, Connect4  # noqa: E402
+from events import played  # noqa: E402
+from helpers import DRAWN  # noqa: E402
 from serving import SUBPROTOCOL  # noqa: E402
 from store import Store  # noqa: E402
 
@@ -46,22 +48,18 @@ SERVERS = OURS, TUTORIAL = "ours", "tutorial's way"
 # as telling who is here and writing to the file, in seconds.
 TIMEOUT, MOMENT = 60, 0.5
 
-
-def played(player, column, row):
-    """Return the event that tells of a move."""
-    return {"type": "play", "player": player, "column": column, "row": row}
-
-
-# A game that nobody wins.
-DRAWN = "063055116230561251554304342313166024464022"
-GAME = Connect4()
-for digit in DRAWN:
-    GAME.play(GAME.turn, int(digit))
-EVENTS = [played(*move) for move in GAME.moves]
+# What is told in each game.
+EVENTS = played(*DRAWN)
 
 # The tutorial's way
 
 GAMES = {}  # key: (game, connections), the same for joining and for watching
+
+
+def tell(player, column, row):
+    """Return the event that tells of a move."""
+    event = {"type": "play", "player": player, "column": column, "row": row}
+    return json.dumps(event)
 
 
 async def handle(websocket):
@@ -78,11 +76,11 @@ async def handle(websocket):
         await websocket.send(json.dumps({"type": "init", "join": key, "watch": key}))
     connected.add(websocket)
     for move in game.moves.copy():
-        await websocket.send(json.dumps(played(*move)))
+        await websocket.send(tell(*move))
     async for message in websocket:
         event = json.loads(message)
         row = game.play(player, event["column"])
-        broadcast(connected, json.dumps(played(player, event["column"], row)))
+        broadcast(connected, tell(player, event["column"], row))
 
 
 async def run_server(port):
@@ -312,7 +310,8 @@ def kept(server):
     with tempfile.TemporaryDirectory() as folder:
         store = Store(path := f"{folder}/games")
         keys = [f"{number:06}" for number in range(10_000)]
-        game = PLAYER1, DRAWN, 0, 0, "", "", time.time()
+        columns = "".join(map(str, DRAWN))
+        game = PLAYER1, columns, 0, 0, "", "", time.time()
         rows = {key: (f"w{key}", key, f"r{key}", f"y{key}", *game) for key in keys}
         store.write(rows)
         store.close()
