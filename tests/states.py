@@ -1,11 +1,17 @@
-"""What people do with a page and see there, and its states."""
+"""
+What people do with a page, and see there, in whatever browser; and matches to look at.
+
+A *match* is two seats and the games played there, a *page* what a browser shows of it.
+Conditions are functions in JavaScript, which hold in the page sooner or later.
+
+"""
 
 import asyncio
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import TimeoutError, expect
 
-from helpers import DRAWN, KEYS, TIMEOUT, V2, Server
+from helpers import KEYS, TIMEOUT, V2, Server
 
 # Red wins with the last move, by the line from (1, 0) to (4, 3).
 DIAGONAL = [1, 2, 2, 3, 3, 4, 3, 4, 4, 0, 4]
@@ -20,99 +26,167 @@ PHONE = {
 LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
 TAKEN = "You are playing this in another tab."
-GONE = "This game is gone."
+
+# What there is to see on a page, of which the names are those of the style sheet; the
+# board by columns from the left and from the bottom.
+SEE = """() => {
+    const find = (selector) => document.querySelector(selector);
+    const isShown = (element) => element?.getClientRects().length > 0;
+    const text = (selector) =>
+        isShown(find(selector)) ? find(selector).textContent.trim() : "";
+    const letter = ({ classList }) =>
+        classList.contains("red") ? "r" : classList.contains("yellow") ? "y" : ".";
+    const cells = [...document.querySelectorAll(".column > .cell")];
+    const { dataset, className } = document.activeElement;
+    return {
+        phase: document.body.dataset.phase,
+        title: document.title,
+        said: find("[role=status]")?.textContent ?? "",
+        sentence: text(".sentence"),
+        act: text(".act"),
+        sign: text(".sign"),
+        line: document.querySelectorAll(".cell.line").length,
+        ghosts: document.querySelectorAll(".ghost").length,
+        scores: text(".red .score") + " " + text(".yellow .score"),
+        shown: isShown(find(".move")) ? find(".move").ariaValueText : "",
+        somebody: text(".somebody .code"),
+        card: text(".invitation h2"),
+        focus: dataset.column ?? className,
+        board: cells.map(letter).join(""),
+    };
+}"""
+
+SEEN = f"""(facts) => {{
+    const seen = ({SEE})();
+    return Object.entries(facts).every(([name, fact]) =>
+        name === "said" ? seen.said.includes(fact) : seen[name] === fact);
+}}"""
+
+# Whether one can choose a column now. When a board comes, one can't for a moment.
+CAN_PLAY = """(column) => {
+    const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
+    return pointerEvents !== "none" && document.querySelector(
+        `.column[data-column="${column}"][aria-disabled="false"]`) !== null;
+}"""
+
+
+async def see(*pages, moves=None, first="red", **facts):
+    """Wait until all this is to be seen on pages: moves, and facts as in ``SEE``."""
+    if moves is not None:
+        facts["board"] = draw(moves, first)
+    for page in pages:
+        try:
+            await page.wait_for_function(SEEN, arg=facts)
+        except TimeoutError:
+            seen = await page.evaluate(SEE)
+            seen = {name: seen[name] for name in facts}
+            raise AssertionError(f"{seen}, not {facts}") from None
+
+
+def draw(columns, first="red"):
+    """Return a board with checkers that players drop into columns in turn."""
+    letters = "ry" if first == "red" else "yr"
+    board = [""] * 7
+    for number, chosen in enumerate(columns):
+        board[chosen] += letters[number % 2]
+    return "".join(cells.ljust(6, ".") for cells in board)
 
 
 async def start(open_page, **options):
     """Open the page of a first player; return it, and the links to play and watch."""
     red = await open_page(**options)
-    await expect_status(red, "You are red.")
+    await see(red, said="You are red.")
     join = await link(red)
     code = join[-6:]
     KEYS.add(code)
     return red, join, f"{join[:-6]}?watch={code}"
 
 
-async def link(page):
-    """Return the link that the invitation shows."""
-    return await page.locator(".invitation a").evaluate("link => link.href")
-
-
 async def start_two(open_page, **options):
     """Open the pages of two players, who see each other; return them and the link."""
     red, join, _ = await start(open_page, **options)
     yellow = await open_page(join, **options)
-    await expect_status(yellow, "You are yellow.")
-    await expect_status(red, "Yellow has joined.")
+    await see(yellow, said="You are yellow.")
+    await see(red, said="Yellow has joined.")
     return red, yellow, join
+
+
+async def link(page):
+    """Return the link that the invitation shows."""
+    return await page.evaluate("() => document.querySelector('.invitation a').href")
 
 
 def column(page, number):
     return page.locator(f".column[data-column='{number}']")
 
 
-async def play(page, number):
+async def play(page, chosen):
     """Click a column as soon as it's this player's turn."""
-    await expect(column(page, number)).to_be_enabled()
-    await column(page, number).click()
+    await page.wait_for_function(CAN_PLAY, arg=chosen)
+    await page.click(f".column[data-column='{chosen}']")
 
 
-async def play_all(red, yellow, columns):
+async def take_turns(one, other, columns):
+    """Click columns, on the pages of two players in turn."""
     for number, chosen in enumerate(columns):
-        await play(yellow if number % 2 else red, chosen)
-
-
-def act(page):
-    """Return the main button."""
-    return page.locator(".act:not([hidden])")
+        await play(other if number % 2 else one, chosen)
 
 
 async def press(page, name):
     """Press the main button, by its name."""
-    await expect(act(page)).to_have_text(re.compile(rf"^\s*{name}\s*$"))
-    await act(page).click()
+    await see(page, act=name)
+    await page.click(".act")
 
 
-async def expect_status(page, text):
-    """Wait until a screen reader is told so."""
-    await expect(page.get_by_role("status")).to_contain_text(text)
+async def press_keys(page, *keys):
+    for key in keys:
+        await page.keyboard.press(key)
 
 
-async def expect_sentence(page, text):
-    """Wait until one sees this sentence."""
-    await expect(page.locator(".sentence")).to_have_text(text)
+async def give_away(page, seat="Yellow"):
+    """Let somebody else have the seat of a player who left just now."""
+    await press(page, "Let somebody play")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(f"{seat} left just now")
+    await dialog.get_by_role("button", name="Let somebody play").click()
 
 
-async def expect_phase(page, phase):
-    """Wait until the page is in a state, as its style sheet sees it."""
-    await expect(page.locator("body")).to_have_attribute("data-phase", phase)
+async def open_tab(page, url):
+    """Open another tab in the same browser."""
+    tab = await page.context.new_page()
+    await tab.goto(url)
+    return tab
 
 
-async def expect_arrived(page):
-    """Wait until one can touch the board, which isn't so for a moment."""
-    await expect(page.locator(".board")).to_have_css("pointer-events", "auto")
-
-
-async def expect_board(page, columns, first="red"):
-    """Wait until the board shows just these moves, which the server has told."""
-    colours = ["red", "yellow"] if first == "red" else ["yellow", "red"]
-    board = [["empty"] * 6 for _ in range(7)]
-    for number, chosen in enumerate(columns):
-        board[chosen][board[chosen].index("empty")] = colours[number % 2]
-    for number, cells in enumerate(board):
-        await expect(
-            page.locator(f".column[data-column='{number}'] > .cell")
-        ).to_have_class([re.compile(rf"(^| ){colour}( |$)") for colour in cells])
+async def paste(page):
+    """Return what is pasted into a new field, which doesn't stay."""
+    await page.evaluate(
+        """() => {
+            const field = document.createElement("input");
+            field.className = "pasted";
+            document.body.append(field);
+            field.focus();
+        }"""
+    )
+    await page.keyboard.press("Control+v")
+    await page.wait_for_function("() => document.querySelector('.pasted').value")
+    return await page.evaluate(
+        """() => {
+            const field = document.querySelector(".pasted");
+            field.remove();
+            return field.value;
+        }"""
+    )
 
 
 class Match:
     """A match between two clients on the wire, whose seats pages can take."""
 
-    def __init__(self, site, open_page, **options):
+    def __init__(self, site, open_page):
         self.site = site
         self.server = Server(site.server)
         self.open_page = open_page
-        self.options = options
+        self.options = {}  # of the pages
         self.links = {}
         self.seats = {}
         self.moves = []
@@ -129,19 +203,13 @@ class Match:
         await self.play(*columns)
 
     async def play(self, *columns):
-        """Play moves by alternate players. Those of a page are played there."""
+        """Let the clients play moves, in turn with whoever has played before."""
         for chosen in columns:
             player = "yellow" if len(self.moves) % 2 else "red"
             await self.seats[player].play(chosen)
             self.moves.append(chosen)
             for client in self.seats.values():
                 await receive(client, "play")
-
-    async def ask_rematch(self, player):
-        await self.seats[player].send({"type": "rematch"})
-
-    async def open_seat(self, player, by):
-        await self.seats[by].send({"type": "open", "player": player})
 
     async def leave(self, player):
         await self.seats.pop(player).close()
@@ -156,11 +224,6 @@ class Match:
         )
         return page
 
-    def cut(self):
-        """Cut all connections without a word."""
-        for websocket in self.site.server.connections:
-            websocket.drop()
-
     async def end(self):
         """Let all clients leave."""
         await asyncio.gather(*(client.close() for client in self.server.clients))
@@ -172,185 +235,3 @@ async def receive(client, kind):
         while (event := await client.receive())["type"] != kind:
             pass
     return event
-
-
-# Each of these opens a page, and returns it in the state of which it has the name.
-
-
-async def connecting(match):
-    def answer(websocket):
-        websocket.on_message(lambda _: websocket.send('{"type": "pong"}'))
-
-    page = await match.open_page("about:blank", **match.options)
-    await page.route_web_socket(re.compile(""), answer)
-    await page.goto(match.site.url)
-    return page
-
-
-async def unreachable(match):
-    page = await match.open_page("about:blank", **match.options)
-    await page.route_web_socket(re.compile(""), lambda websocket: websocket.close())
-    await page.goto(match.site.url)
-    return page
-
-
-async def waiting(match):
-    return await match.open_page(match.site.url, **match.options)
-
-
-async def somebody_waits(match):
-    await match.server.start(**V2)
-    return await match.open_page(match.site.url, **match.options)
-
-
-async def just_watching(match):
-    page = await waiting(match)
-    await page.get_by_role("button", name="Just watch").click()
-    return page
-
-
-async def your_turn(match):
-    await match.begin(3, 3, 4, 2)
-    return await match.open("red")
-
-
-async def their_turn(match):
-    await match.begin(3, 3, 4)
-    return await match.open("red")
-
-
-async def other_away(match):
-    await match.begin(3, 3, 4, 2)
-    page = await match.open("red")
-    await match.leave("yellow")
-    return page
-
-
-async def seat_free(match):
-    await match.begin(3, 3, 4, 2)
-    page = await match.open("red")
-    await match.open_seat("yellow", by="yellow")
-    return page
-
-
-async def watching(match):
-    await match.begin(3, 3, 4)
-    return await match.open("spectator")
-
-
-async def watching_free_seat(match):
-    await match.begin(3, 3, 4)
-    await match.open_seat("yellow", by="yellow")
-    return await match.open("spectator")
-
-
-async def reconnecting(match):
-    await match.begin(3, 3, 4, 2)
-    page = await match.open("red")
-    await match.site.cut()
-    return page
-
-
-async def server_stopped(match):
-    await match.begin(3, 3, 4, 2)
-    page = await match.open("red")
-    await match.site.stop()
-    return page
-
-
-async def won(match):
-    await match.begin(*DIAGONAL[:-1])
-    page = await match.open("red")
-    await play(page, DIAGONAL[-1])
-    return page
-
-
-async def lost(match):
-    await match.begin(*DIAGONAL[:-1])
-    page = await match.open("yellow")
-    await match.play(DIAGONAL[-1])
-    return page
-
-
-async def draw(match):
-    await match.begin(*DRAWN)
-    return await match.open("red")
-
-
-async def seen_to_end(match):
-    await match.begin(*DIAGONAL)
-    return await match.open("spectator")
-
-
-async def rematch_asked(match):
-    page = await won(match)
-    await press(page, "Play again")
-    return page
-
-
-async def rematch_wanted(match):
-    page = await won(match)
-    await match.ask_rematch("yellow")
-    return page
-
-
-async def seat_taken(match):
-    await match.begin(3, 3, 4)
-    page = await match.open("yellow")
-    twin = await page.context.new_page()
-    await twin.goto(match.site.url + "page/favicon.svg")
-    entry = await page.evaluate("history.state")
-    await twin.evaluate("entry => history.replaceState(entry, '', '/')", entry)
-    await twin.reload()
-    return twin
-
-
-async def seat_of_others(match):
-    await match.begin(3, 3, 4)
-    return await match.open_page(match.links["yellow"], **match.options)
-
-
-async def game_gone(match):
-    return await match.open_page(f"{match.site.url}?join=gone", **match.options)
-
-
-async def address_unknown(match):
-    return await match.open_page(f"{match.site.url}?who=knows", **match.options)
-
-
-# What one sees in each state: the phase, the sentence, and the main button.
-STATES = {
-    connecting: ("connecting", "Connecting…", None),
-    unreachable: ("unreachable", re.compile("firewall"), None),
-    waiting: ("waiting", "", None),
-    somebody_waits: ("waiting", "", None),
-    just_watching: ("watching", "Both seats are free.", "Play"),
-    your_turn: ("turn", "Your turn", None),
-    their_turn: ("theirs", "Yellow’s turn", None),
-    other_away: ("away", "Yellow is away.", "Let somebody play"),
-    seat_free: ("free", "Yellow’s seat is free.", "Invite"),
-    watching: ("watching", "Yellow’s turn", None),
-    watching_free_seat: ("watching", "Yellow’s seat is free.", "Play"),
-    reconnecting: ("reconnecting", LOST, None),
-    server_stopped: ("stopped", STOPPED, None),
-    won: ("won", "Four in a row!", "Play again"),
-    lost: ("lost", "Four in a row!", "Play again"),
-    draw: ("drawn", "The board is full.", "Play again"),
-    seen_to_end: ("over", "Four in a row!", None),
-    rematch_asked: ("won", "Four in a row!", "Waiting for yellow…"),
-    rematch_wanted: ("won", "Yellow wants to play again.", "Play again"),
-    seat_taken: ("taken", TAKEN, None),
-    seat_of_others: ("taken", "Somebody else is playing here.", "Watch"),
-    game_gone: ("gone", "There is no such game.", "New game"),
-    address_unknown: ("gone", "This address leads to no game.", "New game"),
-}
-
-
-async def expect_state(page, state):
-    """Wait until a page is in a state."""
-    phase, sentence, button = STATES[state]
-    await expect_phase(page, phase)
-    await expect_sentence(page, sentence)
-    await expect(act(page)).to_have_count(int(button is not None))
-    if button is not None:
-        await expect(act(page).locator(".label")).to_have_text(button)

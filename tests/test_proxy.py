@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from helpers import HERE, RED_WINS, TIMEOUT, V2, free_port, played, won
 from proxy import NGINX, need, open_nginx, open_tls_proxy
-from states import expect_board, expect_status, play_all, start
+from states import see, start, take_turns
 
 
 @pytest.fixture(params=["", "1/"], ids=["root", "path"])
@@ -86,19 +86,15 @@ async def test_clients_play_through_a_proxy_of_one_port(proxy):
 
 
 async def test_two_browsers_play_through_a_proxy_of_one_port(open_page, proxy):
-    red, join, watch = await start(open_page, url=proxy.url)
+    red, join, _ = await start(open_page, url=proxy.url)
     assert join.startswith(proxy.url)
     yellow = await open_page(join)
-    spectator = await open_page(watch)
-    await play_all(red, yellow, RED_WINS)
-    for page in (red, yellow, spectator):
-        await expect_board(page, RED_WINS)
-    await expect_status(red, "You win")
+    await take_turns(red, yellow, [3, 3])
     async with red.expect_websocket() as websocket:
         await red.reload()
     assert (await websocket.value).url.startswith(proxy.address)
-    await expect_board(red, RED_WINS)
-    for page in (red, yellow, spectator):
+    await see(red, yellow, moves=[3, 3])
+    for page in (red, yellow):
         await page.close()
 
 

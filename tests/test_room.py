@@ -17,7 +17,7 @@ from playwright.async_api import async_playwright, expect
 
 from conftest import BROWSER, BROWSER_OPTIONS
 from helpers import RED_WINS, TIMEOUT, execute
-from states import expect_board, expect_phase, expect_status, play_all
+from states import see, take_turns
 
 MACHINES = {"server": "192.168.77.1", "laptop": "192.168.77.2", "phone": "192.168.77.3"}
 
@@ -110,14 +110,13 @@ async def open_on(browser, room, tmp_path):
 async def test_printed_address_and_one_tap_lead_to_a_game(address, open_on):
     assert address == "http://192.168.77.1:8000/"
     red = await open_on("laptop", address)
-    await expect_phase(red, "waiting")
+    await see(red, phase="waiting")
     yellow = await open_on("phone", address)
     await yellow.get_by_role("link", name="Play", exact=True).click()
-    await expect_status(yellow, "You are yellow.")
-    await expect_status(red, "Yellow has joined.")
-    await play_all(red, yellow, RED_WINS)
-    for page in (red, yellow):
-        await expect_board(page, RED_WINS)
+    await see(yellow, said="You are yellow.")
+    await see(red, said="Yellow has joined.")
+    await take_turns(red, yellow, RED_WINS)
+    await see(red, yellow, moves=RED_WINS, sentence="Four in a row!")
 
 
 async def test_link_of_the_server_s_own_page_works_on_a_phone(address, open_on):
@@ -125,6 +124,6 @@ async def test_link_of_the_server_s_own_page_works_on_a_phone(address, open_on):
     link = red.locator(".invitation a")
     await expect(link).to_have_attribute("href", re.compile(re.escape(address)))
     yellow = await open_on("phone", await link.get_attribute("href"))
-    await expect_status(yellow, "You are yellow.")
+    await see(yellow, said="You are yellow.")
     # Who has no code yet types what stands on the card.
     assert yellow.url == await link.get_attribute("href")
