@@ -62,11 +62,13 @@ SEEN = f"""(facts) => {{
         name === "said" ? seen.said.includes(fact) : seen[name] === fact);
 }}"""
 
-# Whether one can choose a column now. When a board comes, one can't for a moment.
+# Whether one can choose a column in a game. When the board comes, or the card above it
+# goes, one can't for a moment.
 CAN_PLAY = """(column) => {
     const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
-    return pointerEvents !== "none" && document.querySelector(
+    const isOpen = document.querySelector(
         `.column[data-column="${column}"][aria-disabled="false"]`) !== null;
+    return isOpen && pointerEvents !== "none" && document.body.dataset.phase !== "waiting";
 }"""
 
 

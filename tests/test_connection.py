@@ -1,7 +1,7 @@
 """
 connection.js without our server: the test is the server, and it controls the time.
 
-The clock of the page stands still but for ``Line.pass_time()``, so that nothing happens
+The clock of the page stands still but for the steps of a story, so that nothing happens
 by itself, and no test waits.
 
 """
@@ -20,19 +20,60 @@ CONNECT = """async () => {
         url: "ws://127.0.0.1:1/",
         subprotocol: "connect4.v2",
         getInit: () => ({ type: "init" }),
-        handleEvent: (event) => received.push(event),
+        handleEvent: ({ type }) => received.push(type),
         handleState: (state) => states.push(state),
     }));
 }"""
 
-# What the browser says when the network may be back, or the device awake.
-WAKE = """() => {
-    window.dispatchEvent(new Event("online"));
-    window.dispatchEvent(new Event("pageshow"));
-    document.dispatchEvent(new Event("visibilitychange"));
-}"""
+# What happens in the page: the network may be back, or the device awake, and so on.
+ACTS = {
+    "wake": """() => {
+        window.dispatchEvent(new Event("online"));
+        window.dispatchEvent(new Event("pageshow"));
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""",
+    "send": "() => send({ type: 'play' })",
+    "reopen": "() => reopen()",
+}
 
-INIT, PING, PLAY = {"type": "init"}, {"type": "ping"}, {"type": "play", "column": 3}
+# Stories, and the states of the connection that are told. What the page sends on its
+# newest attempt is "init", "ping" or "play", until it's "quiet"; what the server sends
+# there is "start", "news", "error", "pong",, or the code by which it closes ("1000", or
+# "1000@0" on the first attempt); "+500" are milliseconds that pass.
+STORIES = {
+    "first event is sent on each connection, and nothing unless it is open": """
+        init send start send play 1011 send +500 init start
+        | open reconnecting open""",
+    "server may close for good, and the page may begin again": """
+        init start 1000 +60000 wake quiet reopen init start 1008 +60000 wake quiet
+        reopen init start 1009 +60000 wake
+        | open closed open closed open closed""",
+    "server that stops is said to be stopped until it answers": """
+        init start 1001 +500 init 1011 +1000 init start
+        | open stopped open""",
+    "new connection is not asked for a sign of life of the old one": """
+        init start reopen init +3000
+        | open""",
+    "silence is noticed after a ping without an answer": """
+        init start +2999 quiet +1 ping pong news +3000 ping +2999 quiet +1
+        | open reconnecting""",
+    "attempts on a slow link are given more time each": """
+        init +3999 quiet +1 +500 init +5000 start 1011 +500 init +7999 quiet +1 +1000
+        init
+        | reconnecting open reconnecting""",
+    "error is no success, after which failures are counted anew": """
+        init 1011 +500 init error 1011 +499 quiet +501 init start 1011 +500 init
+        | reconnecting open reconnecting open reconnecting""",
+    "page that wakes up makes one attempt, and leaves it alone": """
+        init start 1011 wake init +2000 wake start
+        | open reconnecting open""",
+    "page that wakes up asks whether the server is there": """
+        init start wake ping ping ping
+        | open""",
+    "attempt that was given up is ignored": """
+        init +4000 +500 init start 1000@0 news
+        | reconnecting open""",
+}
 
 
 class Line:
@@ -43,175 +84,47 @@ class Line:
         self.attempts = []
         self.messages = asyncio.Queue()
 
-    async def begin(self):
+    async def connect(self):
         await self.page.route_web_socket(re.compile("^ws:"), self.accept)
         await self.page.clock.install(time=0)
         await self.page.clock.pause_at(1000)
         await self.page.evaluate(CONNECT)
 
     def accept(self, websocket):
-        number = len(self.attempts)
         self.attempts.append(websocket)
+        number = len(self.attempts)
         websocket.on_message(
             lambda message: self.messages.put_nowait((number, json.loads(message)))
         )
 
-    async def expect(self, number, *events):
-        """Wait for what the page sends on its attempt of this number."""
-        for event in events:
+    async def follow(self, step):
+        if step == "quiet":
+            assert self.messages.empty()
+        elif step in ("init", "ping", "play"):
             async with asyncio.timeout(TIMEOUT):
-                assert await self.messages.get() == (number, event)
-
-    async def open(self, number=0):
-        """Let the page know that an attempt has succeeded."""
-        await self.expect(number, INIT)
-        await self.tell(number, {"type": "start"})
-
-    async def tell(self, number, event):
-        self.attempts[number].send(json.dumps(event))
-        if event["type"] != "pong":
-            last = "type => received.at(-1)?.type === type"
-            await self.page.wait_for_function(last, arg=event["type"])
-
-    async def pass_time(self, milliseconds):
-        await self.page.clock.run_for(milliseconds)
-
-    async def close(self, number, code):
-        """Close a connection; the page knows it in its next state."""
-        count = len(await self.states())
-        await self.attempts[number].close(code=code)
-        await self.page.wait_for_function("count => states.length > count", arg=count)
-
-    async def states(self):
-        return await self.page.evaluate("states")
-
-    async def wake(self):
-        await self.page.evaluate(WAKE)
-
-    async def reopen(self):
-        await self.page.evaluate("reopen()")
-
-    async def send(self, event):
-        await self.page.evaluate("event => send(event)", event)
+                message = await self.messages.get()
+            assert message == (len(self.attempts), {"type": step})
+        elif step in ACTS:
+            await self.page.evaluate(ACTS[step])
+        elif step[0] == "+":
+            await self.page.clock.run_for(int(step))
+        elif step[0].isdigit():
+            code, _, number = step.partition("@")
+            await self.attempts[int(number or -1)].close(code=int(code))
+        else:
+            self.attempts[-1].send(json.dumps({"type": step}))
+            if step != "pong":
+                last = "type => received.at(-1) === type"
+                await self.page.wait_for_function(last, arg=step)
 
 
-@pytest.fixture
-async def line(stage):
-    """A page whose first attempt has begun."""
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+async def test_connection_mends_itself(stage, story):
     line = Line(await stage())
-    await line.begin()
-    return line
-
-
-async def test_nothing_is_sent_unless_the_connection_is_open_but_the_first_event(line):
-    await line.expect(0, INIT)
-    await line.send(PLAY)
-    await line.tell(0, {"type": "start"})
-    await line.send(PLAY)
-    await line.expect(0, PLAY)
-    await line.close(0, 1011)
-    await line.send(PLAY)
-    await line.pass_time(500)
-    await line.open(1)
+    await line.connect()
+    steps, states = story.split("|")
+    for step in steps.split():
+        await line.follow(step)
+    assert await line.page.evaluate("states") == states.split()
     assert line.messages.empty()
-    assert await line.states() == ["open", "reconnecting", "open"]
-
-
-async def test_server_may_close_for_good_and_the_page_may_begin_again(line):
-    for number, code in enumerate([1000, 1008, 1009]):
-        await line.open(number)
-        await line.close(number, code)
-        await line.pass_time(60_000)
-        await line.wake()
-        assert len(line.attempts) == number + 1
-        await line.reopen()
-    assert await line.states() == ["open", "closed"] * 3
-
-
-async def test_server_that_stops_is_said_to_be_stopped_until_it_answers(line):
-    await line.open()
-    await line.close(0, 1001)
-    await line.pass_time(500)
-    await line.expect(1, INIT)
-    await line.attempts[1].close(code=1011)
-    await line.pass_time(1000)
-    await line.expect(2, INIT)
-    assert await line.states() == ["open", "stopped"]
-    await line.tell(2, {"type": "start"})
-    assert await line.states() == ["open", "stopped", "open"]
-
-
-async def test_new_connection_is_not_asked_for_a_sign_of_life_of_the_old_one(line):
-    await line.open()
-    await line.reopen()
-    await line.expect(1, INIT)
-    await line.pass_time(3000)
-    assert line.messages.empty()
-
-
-async def test_silence_is_noticed_after_a_ping_without_an_answer(line):
-    await line.open()
-    await line.pass_time(2999)
-    assert line.messages.empty()
-    await line.pass_time(1)
-    await line.expect(0, PING)
-    await line.tell(0, {"type": "pong"})
-    await line.tell(0, {"type": "news"})
-    assert await line.page.evaluate("received.length") == 2
-    await line.pass_time(3000)
-    await line.expect(0, PING)
-    await line.pass_time(2999)
-    assert await line.states() == ["open"]
-    await line.pass_time(1)
-    assert await line.states() == ["open", "reconnecting"]
-
-
-async def test_attempts_on_a_slow_link_are_given_more_time_each(line):
-    # The link takes 5 s to answer, and the first attempt is given up after 4.
-    await line.expect(0, INIT)
-    await line.pass_time(3999)
-    assert await line.states() == []
-    await line.pass_time(1)
-    assert await line.states() == ["reconnecting"]
-    await line.pass_time(500)
-    await line.expect(1, INIT)
-    await line.pass_time(5000)
-    await line.tell(1, {"type": "start"})
-    assert await line.states() == ["reconnecting", "open"]
-    # Once one has succeeded, the failures are counted anew.
-    await line.close(1, 1011)
-    await line.pass_time(500)
-    await line.expect(2, INIT)
-    await line.pass_time(8000)
-    await line.pass_time(1000)
-    await line.expect(3, INIT)
-
-
-async def test_page_that_wakes_up_makes_one_attempt(line):
-    await line.open()
-    await line.close(0, 1011)
-    await line.wake()
-    await line.expect(1, INIT)
-    # It leaves an attempt alone that has sent its first event, however old.
-    await line.pass_time(2000)
-    await line.wake()
-    await line.tell(1, {"type": "start"})
-    assert len(line.attempts) == 2
-    assert line.messages.empty()
-
-
-async def test_page_that_wakes_up_asks_whether_the_server_is_there(line):
-    await line.open()
-    await line.wake()
-    await line.expect(0, PING, PING, PING)
-    assert len(line.attempts) == 1
-
-
-async def test_attempt_that_was_given_up_is_ignored(line):
-    await line.expect(0, INIT)
-    await line.pass_time(4000)
-    await line.pass_time(500)
-    await line.open(1)
-    await line.attempts[0].close(code=1000)
-    await line.tell(1, {"type": "news"})
-    assert await line.states() == ["reconnecting", "open"]
+    assert len(line.attempts) == steps.split().count("init")

@@ -89,7 +89,7 @@ async def test_both_players_come_back_and_so_does_the_server(pages, site):
     for page, player in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
         await see(page, said=f"You are {player}.", moves=[3, 3])
-        await page.renew()
+        await page.goto("about:blank")
         await page.goto(site.url)
         await see(page, said=f"You are {player}.", moves=[3, 3])
     await red.click(".new")

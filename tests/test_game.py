@@ -144,6 +144,7 @@ async def test_page_shows_and_says_what_is_going_on(check):
         red RY; lost; red RY | turn | Your turn | {}. | –
         red RY; 3; lost; red RY 34
             | turn | Your turn | Yellow played column 5. {}. | –
+        red RY; 3; lost; red R- 3 | away | Yellow is away. | {} | Let somebody play
         red RY; 3; lost; red RY | turn | Your turn | A new game begins. {}. | –
         red RY; lost; not found; closed | gone | This game is gone. | {} | New game
         red RY; refused; 3; closed

@@ -25,19 +25,6 @@ ENCODE = """async (texts) => {
     return texts.map((text) => encode(text).map((row) => row.map(Number)));
 }"""
 
-# As small as they ever are on the page: 3 pixels for a module.
-DRAW = """async (texts) => {
-    const { renderQRCode } = await import("/page/qrcode.js");
-    document.body.replaceChildren(...texts.map((text) => {
-        const name = "http://www.w3.org/2000/svg";
-        const svg = document.createElementNS(name, "svg");
-        renderQRCode(svg, text);
-        svg.setAttribute("width", 3 * svg.viewBox.baseVal.width);
-        svg.style.background = "white";
-        return svg;
-    }));
-}"""
-
 
 def library(text, mask):
     """Return the symbol of a text by another's hand."""
@@ -90,17 +77,6 @@ async def test_mask_is_the_one_with_the_least_penalty(modules):
         ]
         agreed += penalties[mask_of(symbol)] == min(penalties)
     assert agreed >= 0.95 * len(LINKS)
-
-
-@pytest.mark.slow
-async def test_decoder_reads_links_of_all_lengths(stage, look_at):
-    page = await stage()
-    # This has no style sheet.
-    await page.goto(f"{page.url}connect4.js")
-    for number in range(0, len(LINKS), 20):
-        texts = LINKS[number : number + 20]
-        await page.evaluate(DRAW, texts)
-        assert await read(page, look_at, page.locator("body")) == set(texts)
 
 
 @pytest.mark.parametrize("width", [320, 1280])

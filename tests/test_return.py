@@ -11,6 +11,7 @@ from helpers import forget_all
 from proxy import need
 from states import (
     TAKEN,
+    column,
     link,
     open_tab,
     play,
@@ -22,18 +23,6 @@ from states import (
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-async def test_code_leads_to_the_match_however_it_is_typed(open_page, site):
-    red, join, _ = await start(open_page)
-    code = join[-6:]
-    yellow = await open_page(site.url + code.upper())
-    for typed in ["{})%20", "?join%3D{}", "#{}"]:
-        await see(yellow, said="You are yellow.")
-        assert yellow.url == red.url == site.url + code
-        await yellow.goto("about:blank")
-        await yellow.goto(site.url + typed.format(code))
-    await see(yellow, said="You are yellow.")
 
 
 async def test_code_is_typed_or_pasted_or_put_behind_the_address(open_page, site):
@@ -70,17 +59,6 @@ async def test_six_who_open_the_same_address_become_pairs_by_a_tap_each(open_pag
     await see(*seconds, phase="theirs")
 
 
-async def test_link_to_watch_never_takes_a_seat(open_page):
-    red, _, watch = await start(open_page)
-    await red.locator(".invitation .turn").click()
-    assert await link(red) == watch
-    spectator = await open_page(watch)
-    for come_back in (spectator.reload, lambda: see(red, phase="waiting")):
-        await see(spectator, said="You are watching.", act="Play")
-        assert spectator.url == watch
-        await come_back()
-
-
 @pytest.mark.parametrize("who", ["red", "yellow"])
 async def test_player_comes_back_by_a_reload_the_link_or_the_plain_address(
     match, site, who
@@ -105,13 +83,16 @@ async def test_player_comes_back_by_a_reload_the_link_or_the_plain_address(
     await see(spectator, said="is back")
 
 
-async def test_spectator_comes_back_as_a_spectator(match):
-    await match.begin(3)
-    await match.seats["yellow"].send({"type": "open", "player": "yellow"})
-    # There is a free seat now, which a reload must not take.
-    spectator = await match.open("spectator")
+async def test_link_to_watch_never_takes_a_seat(open_page):
+    red, _, watch = await start(open_page)
+    await red.locator(".invitation .turn").click()
+    assert await link(red) == watch
+    spectator = await open_page(watch)
+    await see(spectator, said="You are watching.", act="Play")
     await spectator.reload()
     await see(spectator, said="You are watching.", act="Play")
+    assert spectator.url == watch
+    await see(red, phase="waiting")
 
 
 async def test_one_plays_both_sides_in_two_tabs(open_page):
@@ -215,7 +196,8 @@ async def test_reload_is_remembered_where_storage_is_forbidden(open_page):
     forbid = """Object.defineProperty(window, "localStorage", {
         get() { throw new DOMException("no", "SecurityError"); } })"""
     red = await open_page(script=forbid)
-    await play(red, 3)
+    await see(red, phase="waiting")
+    await column(red, 3).click()
     await see(red, moves=[3])
     await red.get_by_role("button", name="Sound").click()
     await red.reload()

@@ -100,10 +100,6 @@ class Page:
         except TimeoutException:
             raise TimeoutError(function) from None
 
-    async def renew(self):
-        """Close the tab, and go on in a new one."""
-        await asyncio.to_thread(self.switch)
-
     @property
     def is_firefox(self):
         return isinstance(self.browser, Marionette)
@@ -113,19 +109,6 @@ class Page:
         if self.is_firefox:
             return self.browser.execute_script(script, script_args=[arg])
         return self.browser.execute_script(script, arg)
-
-    def switch(self):
-        if self.is_firefox:
-            tab = self.browser.open(type="tab")["handle"]
-            self.browser.close()
-            self.browser.switch_to_window(tab)
-        else:
-            old = self.browser.current_window_handle
-            self.browser.switch_to.new_window("tab")
-            new = self.browser.current_window_handle
-            self.browser.switch_to.window(old)
-            self.browser.close()
-            self.browser.switch_to.window(new)
 
 
 def missing(engine):
