@@ -7,9 +7,8 @@ Conditions are functions in JavaScript, which hold in the page sooner or later.
 """
 
 import asyncio
-import re
 
-from playwright.async_api import TimeoutError, expect
+from playwright.async_api import TimeoutError
 
 from helpers import KEYS, TIMEOUT, V2, Server
 
@@ -68,7 +67,8 @@ CAN_PLAY = """(column) => {
     const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
     const isOpen = document.querySelector(
         `.column[data-column="${column}"][aria-disabled="false"]`) !== null;
-    return isOpen && pointerEvents !== "none" && document.body.dataset.phase !== "waiting";
+    const isAlone = document.body.dataset.phase === "waiting";
+    return isOpen && !isAlone && pointerEvents !== "none";
 }"""
 
 
@@ -145,14 +145,6 @@ async def press_keys(page, *keys):
         await page.keyboard.press(key)
 
 
-async def give_away(page, seat="Yellow"):
-    """Let somebody else have the seat of a player who left just now."""
-    await press(page, "Let somebody play")
-    dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text(f"{seat} left just now")
-    await dialog.get_by_role("button", name="Let somebody play").click()
-
-
 async def open_tab(page, url):
     """Open another tab in the same browser."""
     tab = await page.context.new_page()
@@ -221,8 +213,8 @@ class Match:
         if who in self.seats:
             await self.leave(who)
         page = await self.open_page(self.links[who], **self.options)
-        await expect(page.locator("body")).not_to_have_attribute(
-            "data-phase", re.compile("loading|connecting")
+        await page.wait_for_function(
+            "() => !['loading', 'connecting'].includes(document.body.dataset.phase)"
         )
         return page
 

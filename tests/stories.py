@@ -3,7 +3,8 @@ Stories of a page, without a server: what it's told, and what it shows and says 
 
 A story is a text, as ``red Ry; RY; 34; lost; red RY 345``. Who we are stands where a
 connection tells us all; who is here, wherever it changes: ``R`` or ``Y`` if the player
-is, ``r`` or ``y`` if the seat is free, ``-`` if it's neither; digits are moves.
+is, ``r`` or ``y`` if the seat is free, ``-`` if it's neither; digits are moves, and
+``1:0`` the games that red and yellow have won before.
 
 """
 
@@ -19,12 +20,13 @@ TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 OPEN, CLOSED = {"connection": "open"}, {"connection": "closed"}
 
 
-def past(player, here, columns="", code="k7qx2m", end=(), first="red", **wins):
+def past(player, here, columns, code, end, wins):
     """Return what a new connection is told."""
     keys = {"rejoin": player and "key", "watch": "w", "code": code}
     init = {"type": "init", "player": player, **keys, "host": "192.168.1.5"}
-    moves = played(*map(int, columns), first=first)
-    return [OPEN, init, started(first, **wins), *moves, *end, presence(here)]
+    moves = played(*map(int, columns))
+    ends = [STEPS[end]] if end else []
+    return [OPEN, init, started(**wins), *moves, *ends, presence(here)]
 
 
 def presence(here):
@@ -64,7 +66,8 @@ STEPS = {
 SPECIAL = {"base": "yellow", "onlooker": None}
 
 WHO = re.compile(
-    r"(red|yellow|spectator|base|onlooker) ([Rr-][Yy-]) ?(\d*)( wins| draw)?"
+    r"(red|yellow|spectator|base|onlooker) ([Rr-][Yy-])"
+    r"(?: (\d+):(\d+))?(?: (\d+))?( wins| draw)?"
 )
 
 
@@ -73,11 +76,12 @@ def parse(story):
     columns, first = "", "red"
     for part in story.split("; ") if story else []:
         if match := WHO.fullmatch(part):
-            name, here, columns, end = match.groups()
+            name, here, red, yellow, columns, end = match.groups(default="")
             player = {**SPECIAL, "spectator": None}.get(name, name)
             code = None if name in SPECIAL else "k7qx2m"
-            end, first = [STEPS[end.strip()]] if end else [], "red"
-            yield from past(player, here, columns, code, end)
+            wins = {"red": int(red or 0), "yellow": int(yellow or 0)}
+            yield from past(player, here, columns, code, end.strip(), wins)
+            first = "red"
         elif part.isdigit():
             moves = played(*map(int, columns + part), first=first)
             yield from moves[len(columns) :]

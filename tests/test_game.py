@@ -1,6 +1,6 @@
 """
-Tests of game.js, words.js and view.js, without a server: a story goes in, and what the
-page shows and says comes out.
+What the page knows, shows and says: a story goes into game.js, without a server, and a
+description comes out of view.js and words.js.
 
 """
 
@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from stories import STEPS, parse, past
+from stories import parse
 
 IMAGINE = """(steps) => {
     const state = imagine(steps);
@@ -38,16 +38,6 @@ IMAGINE = """(steps) => {
     return Object.fromEntries(Object.entries(described)
         .map(([name, value]) => [name, String(value ?? "–")]));
 }"""
-
-
-@pytest.fixture
-def imagine(modules):
-    """A function that returns what is to be seen after a story."""
-
-    async def imagine(story, *steps):
-        return await modules.evaluate(IMAGINE, [*parse(story), *steps])
-
-    return imagine
 
 
 @pytest.fixture
@@ -155,32 +145,22 @@ async def test_page_shows_and_says_what_is_going_on(check):
     await check(table, "phase", "sentence", "said", "act")
 
 
-async def test_line_is_shown_and_said_once_the_server_has_told_who_has_won(imagine):
-    for columns, cells, where in [
-        ("0011223", "00 10 20 30", "columns 1 to 4, bottom row"),
-        ("120310202101023233310616253", "05 15 25 35", "columns 1 to 4, top row"),
-        ("12233434404", "10 21 32 43", "from column 2, row 1, to column 5, row 4"),
-        (
-            "415112206040043",
-            "30 40 50 60 03 12 21 30",
-            "columns 4 to 7, bottom row; and from column 1, row 4, to column 4, row 1",
-        ),
-    ]:
-        assert (await imagine(f"red RY; {columns}"))["line"] == ""
-        seen = await imagine(f"yellow RY; {columns}; wins")
-        assert seen["line"] == cells
-        assert seen["said"].startswith(f"Red wins: {where}.")
-
-
-async def test_score_is_told_when_a_game_ends(imagine):
-    for wins, end, said in [
-        ({"yellow": 1}, "wins", "Red wins! One game each."),
-        ({"yellow": 3}, "wins", "Red wins! You lead, three games to one."),
-        ({"red": 11}, "wins", "Red wins! Red leads, 12 games to none."),
-        ({"yellow": 2}, "draw", "A draw. You lead, two games to none."),
-    ]:
-        seen = await imagine("", *past("yellow", "RY", end=[STEPS[end]], **wins))
-        assert seen["said"] == f"You are yellow. {said}"
+async def test_line_is_shown_and_said_with_the_score_when_a_game_has_ended(check):
+    # Until the server has told who has won, there is none.
+    table = """
+        red RY; 0011223 | | You played column 4.
+        yellow RY; 0011223; wins | 00 10 20 30
+            | Red wins: columns 1 to 4, bottom row. Red leads, one game to none.
+        yellow RY 0:1; 120310202101023233310616253; wins | 05 15 25 35
+            | Red wins: columns 1 to 4, top row. One game each.
+        yellow RY 0:3; 12233434404; wins | 10 21 32 43 | Red wins: from column 2, row 1,
+            to column 5, row 4. You lead, three games to one.
+        yellow RY 11:0; 415112206040043; wins | 30 40 50 60 03 12 21 30
+            | Red wins: columns 4 to 7, bottom row; and from column 1, row 4, to column
+            4, row 1. Red leads, 12 games to none.
+        yellow RY 0:2 draw | | You are yellow. A draw. You lead, two games to none.
+    """
+    await check(table, "line", "said")
 
 
 async def test_columns_are_open_on_our_turn_unless_they_are_full(check):

@@ -1,8 +1,9 @@
 """People take turns at a match: they play again, make room, and sit down."""
 
+from playwright.async_api import expect
+
 from helpers import RED_WINS
 from states import (
-    give_away,
     link,
     open_tab,
     play,
@@ -17,6 +18,14 @@ from states import (
 async def make_room(page):
     await page.get_by_role("button", name="Let somebody play").click()
     await see(page, said="You are watching.")
+
+
+async def give_away(page, seat="Yellow"):
+    """Let somebody else have the seat of a player who left just now."""
+    await press(page, "Let somebody play")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(f"{seat} left just now")
+    await dialog.get_by_role("button", name="Let somebody play").click()
 
 
 async def test_both_want_to_play_again_and_yellow_moves_first(match):
