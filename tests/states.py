@@ -48,6 +48,7 @@ SEE = """() => {
         ghosts: document.querySelectorAll(".ghost").length,
         scores: text(".red .score") + " " + text(".yellow .score"),
         shown: isShown(find(".move")) ? find(".move").ariaValueText : "",
+        watchers: isShown(find(".watchers")) ? find(".watchers").title : "",
         somebody: text(".somebody .code"),
         card: text(".invitation h2"),
         focus: dataset.column ?? className,

@@ -15,14 +15,22 @@ LISTEN = """() => {
     for (const type of ["fall", "light", "settle"]) {
         board.addEventListener(type, ({ detail }) => log.push([type, detail]));
     }
+    board.addEventListener("light", () => { window.rain = count(".rain .checker"); });
+    window.count = (selector) => board.querySelectorAll(selector).length;
+    window.look = () => ({
+        line: count(".line"),
+        sign: board.querySelector(".sign").checkVisibility(),
+        leaving: count(".leaving .checker"),
+        isSettled: isSettled(board),
+    });
 }"""
 
-# What is to be seen of the end of a game, and whether it all stands there.
-END_SEEN = """() => [
-    document.querySelectorAll(".line").length,
-    document.querySelector(".sign").checkVisibility(),
-    isSettled(board),
-]"""
+# The rows of cells in their columns.
+ROWS = "cells => cells.map((cell) => [...cell.parentNode.children].indexOf(cell))"
+
+# What is to be seen of the end of a game.
+NOTHING = {"line": 0, "sign": False, "leaving": 0, "isSettled": False}
+ALL = {"line": 4, "sign": True, "leaving": 0, "isSettled": True}
 
 
 @pytest.fixture
@@ -42,9 +50,7 @@ async def open_board(stage):
 async def go_on(page, story, steps):
     """Go on with a story; return what is to be seen of the end at once."""
     steps = [*parse(f"{story}; {steps}")][len([*parse(story)]) :]
-    return await page.evaluate(
-        f"(steps) => {{ go(steps); return ({END_SEEN})(); }}", steps
-    )
+    return await page.evaluate("(steps) => { go(steps); return look(); }", steps)
 
 
 async def slide(page, *points, fingers=1):
@@ -73,10 +79,7 @@ async def test_click_chooses_a_column_and_the_hand_shows_where_one_lands(open_bo
     page = await open_board()
     for number, row in [(5, 0), (3, 2), (6, 0)]:
         await column(page, number).hover()
-        cells = (
-            "cells => cells.map(cell => [...cell.parentNode.children].indexOf(cell))"
-        )
-        assert await page.locator(".landing").evaluate_all(cells) == [row]
+        assert await page.locator(".landing").evaluate_all(ROWS) == [row]
         await column(page, number).click()
     await column(page, 2).dispatch_event("click")
     await expect_drops(page, 5, 3, 6, 2)
@@ -110,9 +113,8 @@ async def test_keys_choose_within_the_board_only_and_once(open_board):
     await column(page, 3).focus()
     await press_keys(page, "Digit1", "Numpad7", "ArrowRight", "ArrowDown", "Enter")
     await press_keys(page, "Space", "Control+Digit2", "Alt+Digit2", "Digit8", "Digit0")
-    await press_keys(
-        page, "End", "Home", "ArrowLeft", "ArrowDown", "ArrowRight", "Enter"
-    )
+    await press_keys(page, "End", "Home", "ArrowLeft", "ArrowDown", "ArrowRight")
+    await press_keys(page, "Enter")
     await expect_drops(page, 0, 6, 4, 4, 4, 6, 0)
     stops = "columns => columns.map(column => column.tabIndex)"
     assert await page.locator(".column").evaluate_all(stops) == [0, *[-1] * 6]
@@ -125,9 +127,7 @@ async def test_keys_choose_within_the_board_only_and_once(open_board):
 
 async def test_digits_are_where_they_are_on_the_keyboard(open_board):
     page = await open_board()
-    await page.evaluate(
-        "addEventListener('keydown', (event) => { window.last = event })"
-    )
+    await page.evaluate("addEventListener('keydown', (key) => { window.last = key })")
     await column(page, 0).focus()
     # A French keyboard has an apostrophe where the 4 is.
     session = await page.context.new_cdp_session(page)
@@ -187,35 +187,39 @@ async def test_checker_lands_before_the_end_is_shown(open_board):
     page = await open_board(BEGUN, reduced_motion="no-preference")
     # What was played before one came doesn't fall.
     assert await page.evaluate("log.splice(0)") == [["settle", None]]
-    assert await go_on(page, BEGUN, "4; wins") == [0, False, False]
+    assert await go_on(page, BEGUN, "4; wins") == NOTHING
     await page.wait_for_function("isSettled(board)")
-    assert await page.evaluate(END_SEEN) == [4, True, True]
-    assert await page.locator(".rain .checker").count() == 26
+    assert await page.evaluate("[look(), rain]") == [ALL, 26]
     (_, fall), (_, light), _ = await page.evaluate("log.splice(0)")
     assert 0.2 < fall.pop("delay") < 0.4
     assert fall == {"player": "red", "column": 4, "row": 3}
     assert light["delays"] == pytest.approx([0, 0.14, 0.28, 0.42])
     # When the board is emptied, all fall out of the bottom.
-    assert await go_on(page, f"{BEGUN}; 4; wins", "new game") == [0, False, False]
-    assert await page.locator(".leaving .checker").count() == 11
+    emptied = await go_on(page, f"{BEGUN}; 4; wins", "new game")
+    assert emptied == {**NOTHING, "leaving": 11}
     await page.wait_for_function("isSettled(board)")
-    assert await page.locator(".leaving .checker").count() == 0
+    assert await page.evaluate("look()") == {**NOTHING, "isSettled": True}
     assert await page.evaluate("log") == [["settle", None]]
 
 
-async def test_nothing_moves_where_motion_is_reduced(open_board):
-    page = await open_board(BEGUN)
-    assert await go_on(page, BEGUN, "4; wins") == [4, True, True]
+HIDE = "Object.defineProperty(document, 'hidden', { value: true })"
+
+
+@pytest.mark.parametrize(("motion", "act"), [("reduce", "0"), ("no-preference", HIDE)])
+async def test_nothing_moves_where_one_does_not_want_or_see_it(open_board, motion, act):
+    page = await open_board(BEGUN, reduced_motion=motion)
+    await page.evaluate(act)
+    assert await go_on(page, BEGUN, "4; wins") == ALL
     falls = "log.filter(([type]) => type === 'fall').map(([, { delay }]) => delay)"
     assert await page.evaluate(falls) == [0]
 
 
 async def test_animation_that_is_cancelled_does_not_hold_up_the_end(open_board):
     page = await open_board(BEGUN, reduced_motion="no-preference")
-    assert await go_on(page, BEGUN, "4; wins") == [0, False, False]
+    assert await go_on(page, BEGUN, "4; wins") == NOTHING
     await page.evaluate("document.getAnimations().forEach((each) => each.cancel())")
     await page.wait_for_function("isSettled(board)")
-    assert await page.evaluate(END_SEEN) == [4, True, True]
+    assert await page.evaluate("look()") == ALL
 
 
 async def test_checker_that_does_not_belong_there_is_refused(open_board):

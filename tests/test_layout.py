@@ -195,7 +195,9 @@ def test_contrast(theme):
     assert {pair: ratio for pair, ratio in found.items() if ratio < wanted[pair]} == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "theme", ["light", pytest.param("dark", marks=pytest.mark.slow)]
+)
 async def test_forced_colours_leave_all_to_be_told_apart(stage, look_at, theme):
     page = await stage(forced_colors="active", color_scheme=theme)
     looks, plates = {}, {}

@@ -51,7 +51,7 @@ async def read(page, look_at, locator):
 
 
 @pytest.mark.parametrize(
-    "texts", [LINKS[::5], pytest.param(LINKS, marks=pytest.mark.slow)], ids=len
+    "texts", [LINKS[::9], pytest.param(LINKS, marks=pytest.mark.slow)], ids=len
 )
 async def test_symbol_is_that_of_a_library(modules, texts):
     shortest, longest = "", "ä" * 61

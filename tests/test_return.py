@@ -44,9 +44,9 @@ async def test_code_is_typed_or_pasted_or_put_behind_the_address(open_page, site
     await see(page, said="You are watching.", moves=[3])
 
 
-async def test_six_who_open_the_same_address_become_pairs_by_a_tap_each(open_page):
+async def test_four_who_open_the_same_address_become_pairs_by_a_tap_each(open_page):
     pages = []
-    for _ in range(6):
+    for _ in range(4):
         pages.append(await open_page())
         await see(pages[-1], phase="waiting")
     firsts, seconds = pages[::2], pages[1::2]
