@@ -1,8 +1,8 @@
 """
-The page in other engines than Chromium's: Firefox, and WebKit as in Safari.
+One story in three engines: Chromium's, Firefox's, and WebKit's as in Safari.
 
-What is tested here is what engines may do differently: to remember, to go back, to
-copy, to handle keys, to move. All else is tested in Chromium.
+It's about what engines may do differently: to handle keys, to move, to remember, to go
+back, to copy. All else is tested in Chromium.
 
 """
 
@@ -14,11 +14,16 @@ import pytest
 from helpers import KEYS, RED_WINS
 from states import STOPPED, link, paste, press, press_keys, see, take_turns
 
-pytestmark = [
+OTHERS = [
     pytest.mark.slow,
     # Those who drive the browsers leave sockets open, and call what is deprecated.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+ENGINES = [
+    "chromium",
+    pytest.param("firefox", marks=OTHERS),
+    pytest.param("webkit", marks=OTHERS),
 ]
 
 # An address of this machine that browsers don't trust as they trust localhost, so
@@ -27,9 +32,12 @@ pytestmark = [
 UNTRUSTED = "[::ffff:127.0.0.1]"
 
 
-@pytest.fixture(scope="session", params=["firefox", "webkit"])
+@pytest.fixture(scope="session", params=ENGINES)
 def browsers(request):
-    """Two browsers with one engine, and nothing else in common."""
+    """Two browsers with one engine, and nothing else in common; of Chromium, none."""
+    if request.param == "chromium":
+        yield None
+        return
     import webdriver
 
     if packages := webdriver.missing(request.param):
@@ -37,17 +45,18 @@ def browsers(request):
         if os.environ.get("CI"):
             pytest.fail(advice)
         pytest.skip(advice)
-    open_page = webdriver.OPEN[request.param]
-    with open_page() as red, open_page() as yellow:
+    open_browser = webdriver.OPEN[request.param]
+    with open_browser() as red, open_browser() as yellow:
         yield red, yellow
 
 
 @pytest.fixture
-async def pages(browsers, site):
+async def pages(browsers, site, open_page):
     """The pages of two people, who haven't opened anything yet."""
-    yield browsers
+    pages = browsers or [await open_page("about:blank") for _ in range(2)]
+    yield pages
     # A page that is left open would look for the site of the next test.
-    await asyncio.gather(*(page.goto("about:blank") for page in browsers))
+    await asyncio.gather(*(page.goto("about:blank") for page in pages))
 
 
 async def begin(pages, url):
@@ -70,7 +79,7 @@ async def test_two_play_by_keys_and_again_by_clicks(pages, site):
     keys += ["ArrowLeft", "ArrowLeft", "ArrowDown"], [" "], ["2"], ["1"]
     for number, chosen in enumerate(keys):
         page = yellow if number % 2 else red
-        await see(page, phase="turn")
+        await see(page, phase="turn", moves=RED_WINS[:number])
         await press_keys(page, *chosen)
     await see(red, said="You win: column 1, rows 1 to 4.", line=4)
     await see(red, yellow, moves=RED_WINS, scores="1 0")
@@ -88,18 +97,23 @@ async def test_both_players_come_back_and_so_does_the_server(pages, site):
     await take_turns(red, yellow, [3, 3])
     for page, player in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
-        await see(page, said=f"You are {player}.", moves=[3, 3])
-        await page.goto("about:blank")
-        await page.goto(site.url)
+        for url in (join, site.url):
+            await see(page, said=f"You are {player}.", moves=[3, 3])
+            await page.goto("about:blank")
+            await page.goto(url)
         await see(page, said=f"You are {player}.", moves=[3, 3])
     await red.click(".new")
     await see(red, phase="waiting")
     assert await link(red) != join
     await red.go_back()
     await see(red, phase="turn", moves=[3, 3])
+    # To where somebody else has been, the plain address leads before the new match.
+    await red.goto("about:blank")
+    await red.goto(site.url)
+    await see(red, phase="turn", moves=[3, 3])
     assert await link(red) == join
     await site.stop()
-    await see(red, yellow, sentence=STOPPED)
+    await see(red, yellow, sentence=STOPPED, moves=[3, 3])
     await site.start()
     await take_turns(red, yellow, [4, 2])
     await see(red, yellow, moves=[3, 3, 4, 2])

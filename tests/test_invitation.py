@@ -3,42 +3,23 @@
 import pytest
 from playwright.async_api import expect
 
-from conftest import BROWSER, BROWSER_OPTIONS
 from states import PHONE, link, paste, play, see, start
 from stories import tell
 
 
-async def expect_copying(page, control):
-    """Copy the link by clicking something, and see that the page says so."""
-    await control.click()
-    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    await see(page, said="The link is copied.")
-    assert await paste(page) == await link(page)
-
-
 async def test_link_itself_copies_and_does_not_leave_the_seat(open_page):
     permissions = ["clipboard-read", "clipboard-write"]
-    red, join, _ = await start(open_page, permissions=permissions)
-    await expect_copying(red, red.locator(".invitation a"))
+    red, join, watch = await start(open_page, permissions=permissions)
+    await red.locator(".invitation .turn").click()
+    await red.locator(".invitation a").click()
+    await expect(red.get_by_role("button", name="Copied")).to_be_visible()
+    await see(red, said="The link is copied.")
+    assert await paste(red) == watch
+    await red.locator(".invitation .turn").click()
     assert red.url == join
     async with red.context.expect_page() as tab:
         await red.locator(".invitation a").click(modifiers=["Control"])
     await see(await tab.value, said="You are yellow.")
-
-
-async def test_links_are_copied_on_plain_http(browser, site):
-    # On a network's address there is no clipboard, as the page isn't secure.
-    options = [*BROWSER_OPTIONS, "--host-resolver-rules=MAP friend.test 127.0.0.1"]
-    other = await browser.browser_type.launch(executable_path=BROWSER, args=options)
-    page = await other.new_page()
-    await page.goto(site.url.replace("127.0.0.1", "friend.test"))
-    await see(page, said="You are red.")
-    assert not await page.evaluate("isSecureContext || 'clipboard' in navigator")
-    assert (await link(page)).startswith(f"http://friend.test:{site.port}/")
-    for _ in range(2):
-        await expect_copying(page, page.locator(".copy"))
-        await page.locator(".invitation .turn").click()
-    await other.close()
 
 
 async def test_link_that_cannot_be_copied_is_selected(open_page, site):

@@ -152,6 +152,13 @@ async def test_fingers_find_what_stands_alone(stage):
         assert small == [], name
 
 
+async def test_what_one_sees_is_read_to_somebody_once(modules):
+    await tell(modules, STATES["your turn"])
+    read = await modules.locator("body").aria_snapshot()
+    for text in ("Your turn", "Red, you, 0 wins, to move", "Yellow, 0 wins", "24"):
+        assert read.count(text) == 1, read
+
+
 @pytest.mark.slow
 async def test_axe_finds_nothing(stage):
     page = await stage()

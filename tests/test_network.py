@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import expect
 
 from helpers import forget_all
-from states import LOST, STOPPED, column, play, press, see, start, start_two, take_turns
+from states import LOST, STOPPED, column, play, press, see, start
 
 
 class Relay:
@@ -192,30 +192,18 @@ async def test_page_that_never_got_through_says_where_it_knocks(open_page, site)
 # The server
 
 
-async def test_game_goes_on_when_the_server_comes_back(open_page, site):
-    red, yellow, join = await start_two(open_page)
-    spectator = await open_page(join)
-    everybody = red, yellow, spectator
-    await take_turns(red, yellow, [3, 3, 4])
-    await see(*everybody, moves=[3, 3, 4])
-    await site.stop()
-    await see(*everybody, sentence=STOPPED, moves=[3, 3, 4])
-    # A click would lead to the browser's error page.
-    await red.get_by_role("link", name="New game").dispatch_event("click")
-    await site.start()
-    await take_turns(yellow, red, [4, 5])
-    await see(*everybody, moves=[3, 3, 4, 4, 5])
-
-
-async def test_game_is_gone_when_the_server_says_so(open_page, site):
-    red, join, _ = await start(open_page)
+async def test_game_is_gone_when_the_server_says_so(match, site):
+    await match.begin(3, 3)
+    red = await match.open("red")
     await site.stop()
     await see(red, sentence=STOPPED)
+    # A click would lead to the browser's error page.
+    await red.get_by_role("link", name="New game").dispatch_event("click")
     forget_all()
     await site.start()
     await see(red, sentence="This game is gone.")
     # It's not come back to, either.
-    await red.goto(join)
+    await red.goto(match.links["code"])
     await see(red, sentence="There is no such game.")
     await press(red, "New game")
     await see(red, said="You are red.", phase="waiting")

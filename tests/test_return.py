@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 
-import pytest
 from playwright.async_api import async_playwright, expect
 
 from conftest import BROWSER_OPTIONS
@@ -18,7 +17,6 @@ from states import (
     press,
     see,
     start,
-    start_two,
     take_turns,
 )
 
@@ -59,30 +57,6 @@ async def test_four_who_open_the_same_address_become_pairs_by_a_tap_each(open_pa
     await see(*seconds, phase="theirs")
 
 
-@pytest.mark.parametrize("who", ["red", "yellow"])
-async def test_player_comes_back_by_a_reload_the_link_or_the_plain_address(
-    match, site, who
-):
-    await match.begin(3, 3)
-    page = await match.open(who)
-    spectator = await match.open("spectator")
-    for come_back in (
-        page.reload,
-        lambda: page.goto(match.links["code"]),
-        lambda: page.goto(site.url),
-    ):
-        await see(page, said=f"You are {who}.", moves=[3, 3])
-        assert page.url == match.links["code"]
-        await come_back()
-    await see(page, said=f"You are {who}.")
-    tab = await open_tab(page, "about:blank")
-    await page.close()
-    await see(spectator, said=f"{who.capitalize()} is away.")
-    await tab.goto(site.url)
-    await see(tab, said=f"You are {who}.")
-    await see(spectator, said="is back")
-
-
 async def test_link_to_watch_never_takes_a_seat(open_page):
     red, _, watch = await start(open_page)
     await red.locator(".invitation .turn").click()
@@ -102,31 +76,6 @@ async def test_one_plays_both_sides_in_two_tabs(open_page):
     for page, who in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
         await see(page, said=f"You are {who}.", moves=[3, 3])
-
-
-async def test_new_game_starts_afresh_and_back_and_the_plain_address_return(
-    open_page, site
-):
-    red, _, join = await start_two(open_page)
-    await play(red, 3)
-    await see(red, moves=[3])
-    await red.get_by_role("link", name="New game").click()
-    await see(red, phase="waiting")
-    alone = red.url
-    # This tab has the new match, at which nobody else has been. Another one leads to
-    # the old one, and a third, as both are taken, starts one.
-    tab = await open_tab(red, site.url)
-    await see(tab, said="You are red.", moves=[3])
-    third = await open_tab(red, site.url)
-    await see(third, phase="waiting")
-    assert len({join, alone, third.url}) == 3
-    assert tab.url == join
-    await tab.close()
-    await red.reload()
-    await see(red, phase="waiting")
-    await red.go_back()
-    await see(red, moves=[3])
-    assert red.url == join
 
 
 async def test_back_brings_a_page_that_was_kept_into_the_game_as_it_is(match):
