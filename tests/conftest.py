@@ -139,9 +139,10 @@ async def modules(browser):
     """A page that has the page's modules and is told stories, all of them in turn."""
     from stories import open_stage
 
-    context = await browser.new_context(reduced_motion="reduce")
-    yield await open_stage(context)
-    await context.close()
+    page = await browser.new_page(reduced_motion="reduce")
+    await open_stage(page)
+    yield page
+    await page.close()
 
 
 @pytest.fixture
@@ -149,17 +150,18 @@ async def stage(browser):
     """A function that opens a page of one's own, which is told stories (stories.py)."""
     from stories import open_stage
 
-    contexts = []
+    pages = []
 
     async def stage(width=1366, height=768, **options):
         size = {"width": width, "height": height}
         options = {"reduced_motion": "reduce", "viewport": size, **options}
-        contexts.append(await browser.new_context(**options))
-        return await open_stage(contexts[-1])
+        pages.append(await browser.new_page(**options))
+        await open_stage(pages[-1])
+        return pages[-1]
 
     yield stage
-    for context in contexts:
-        await context.close()
+    for page in pages:
+        await page.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ Make the README's picture, and sheets of all states of the page to look at.
 
 import asyncio
 import base64
-import contextlib
 import pathlib
 import sys
 import tempfile
@@ -46,14 +45,6 @@ STYLE = """
 """
 
 
-@contextlib.asynccontextmanager
-async def opened(browser, **options):
-    """Open a page that is told stories."""
-    context = await browser.new_context(reduced_motion="reduce", **options)
-    yield await open_stage(context)
-    await context.close()
-
-
 async def photograph(page, width, caption=""):
     """Return a picture of a page in HTML, scaled to a width, with its caption above."""
     data = base64.b64encode(await page.screenshot(full_page=True)).decode()
@@ -72,27 +63,30 @@ async def compose(browser, path, figures, width, style=""):
 
 async def make_picture(browser, path):
     """Make the picture of a game on a laptop and on a phone."""
-    # Pictures that need no scaling stay crisp, and small.
-    scale = {"device_scale_factor": 0.65}
     figures = []
-    async with opened(browser, **{**LAPTOP, **scale}) as laptop:
-        await tell(laptop, f"red RY {GAME}; 1")
-        await laptop.locator(".column[data-column='4']").hover()
-        figures.append(await photograph(laptop, 832))
-    async with opened(browser, color_scheme="dark", **{**PHONE, **scale}) as phone:
-        await tell(phone, f"yellow RY {GAME}; 1")
-        figures.append(await photograph(phone, 254))
+    for player, options, width in [
+        ("red", LAPTOP, 832),
+        ("yellow", {**PHONE, "color_scheme": "dark"}, 254),
+    ]:
+        # Pictures that need no scaling stay crisp, and small.
+        options = {**options, "reduced_motion": "reduce", "device_scale_factor": 0.65}
+        page = await browser.new_page(**options)
+        await open_stage(page)
+        await tell(page, f"{player} RY {GAME}; 1")
+        await page.locator(".column[data-column='4']").hover()
+        figures.append(await photograph(page, width))
     style = "body { padding: 0; flex-wrap: nowrap; background: none }"
     await compose(browser, path, figures, 1106, style)
 
 
 async def make_sheet(browser, path, options, width, shown):
     """Make a sheet of all states."""
+    page = await browser.new_page(reduced_motion="reduce", **options)
+    await open_stage(page)
     figures = []
-    async with opened(browser, **options) as page:
-        for name, story in STATES.items():
-            await tell(page, story)
-            figures.append(await photograph(page, shown, name))
+    for name, story in STATES.items():
+        await tell(page, story)
+        figures.append(await photograph(page, shown, name))
     await compose(browser, path, figures, width)
 
 

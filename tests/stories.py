@@ -130,13 +130,11 @@ STATES = {
 }
 
 
-async def open_stage(context):
-    """Return a page that is told stories, and has told none."""
-    page = await context.new_page()
+async def open_stage(page):
+    """Open the page that is told stories."""
     await page.route("**/*", serve_file)
     await page.goto(ADDRESS)
     await page.wait_for_function("() => window.tell !== undefined")
-    return page
 
 
 def serve_file(route):

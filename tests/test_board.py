@@ -226,11 +226,7 @@ async def test_checker_that_does_not_belong_there_is_refused(open_board):
     page = await open_board()
     play_move = """async (move) => {
         const { playMove } = await import("./connect4.js");
-        try {
-            playMove(board, ...move);
-        } catch ({ message }) {
-            return message;
-        }
+        try { playMove(board, ...move) } catch ({ message }) { return message }
     }"""
     for move, message in [
         (["blue", 0, 0], "The player is red or yellow, not blue."),

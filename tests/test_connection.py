@@ -38,8 +38,9 @@ ACTS = {
 
 # Stories, and the states of the connection that are told. What the page sends on its
 # newest attempt is "init", "ping" or "play", until it's "quiet"; what the server sends
-# there is "start", "news", "error", "pong",, or the code by which it closes ("1000", or
-# "1000@0" on the first attempt); "+500" are milliseconds that pass.
+# there is "start", "news", "error" or "pong", or the code with which it closes: "1000",
+# or "1000@0" on the first attempt. From "hold" to "release" it answers no new attempt;
+# "+500" are milliseconds that pass.
 STORIES = {
     "first event is sent on each connection, and nothing unless it is open": """
         init send start send play 1011 send +500 init start
@@ -70,6 +71,9 @@ STORIES = {
     "page that wakes up asks whether the server is there": """
         init start wake ping ping ping
         | open""",
+    "page that wakes up does not wait for an answer to an old attempt": """
+        init start 1011 hold +3000 release wake init start
+        | open reconnecting open""",
     "attempt that was given up is ignored": """
         init +4000 +500 init start 1000@0 news
         | reconnecting open""",
@@ -83,6 +87,8 @@ class Line:
         self.page = page
         self.attempts = []
         self.messages = asyncio.Queue()
+        self.is_held = False
+        self.end = asyncio.Event()
 
     async def connect(self):
         await self.page.route_web_socket(re.compile("^ws:"), self.accept)
@@ -90,7 +96,9 @@ class Line:
         await self.page.clock.pause_at(1000)
         await self.page.evaluate(CONNECT)
 
-    def accept(self, websocket):
+    async def accept(self, websocket):
+        if self.is_held:
+            await self.end.wait()
         self.attempts.append(websocket)
         number = len(self.attempts)
         websocket.on_message(
@@ -104,6 +112,8 @@ class Line:
             async with asyncio.timeout(TIMEOUT):
                 message = await self.messages.get()
             assert message == (len(self.attempts), {"type": step})
+        elif step in ("hold", "release"):
+            self.is_held = step == "hold"
         elif step in ACTS:
             await self.page.evaluate(ACTS[step])
         elif step[0] == "+":
@@ -128,3 +138,4 @@ async def test_connection_mends_itself(stage, story):
     assert await line.page.evaluate("states") == states.split()
     assert line.messages.empty()
     assert len(line.attempts) == steps.split().count("init")
+    line.end.set()

@@ -2,12 +2,8 @@
 The page when the network fails, the server stops, or a file doesn't come: it says so,
 and no move is lost.
 
-People with a bad network come through a ``Relay``, which fails as networks do: it
-freezes, or drops all connections.
-
 """
 
-import asyncio
 import re
 
 import pytest
@@ -17,175 +13,101 @@ from helpers import forget_all
 from states import LOST, STOPPED, column, play, press, see, start
 
 
-class Relay:
-    """
-    The network between browsers and the games, which fails when it's told to.
+class Network:
+    """The network between a page and the games, which fails when it's told to."""
 
-    Frozen, it accepts connections, but nothing gets through, and nothing is
-    lost: all that was sent arrives after the thaw. Dropped, it ends all
-    connections without a word, and new ones as soon as they come.
+    LOST = 3000  # the code by which connections end, as if nobody had closed them
 
-    """
+    def __init__(self):
+        self.is_dropped = False
+        self.carries = {"up": True, "down": True}
+        self.ends = []
 
-    def __init__(self, port):
-        self.port = port  # of the server
-        self.dropped = False
-        self.tasks = set()
-        self.resume()
+    async def accept(self, page_end):
+        """Handle a new connection."""
+        if self.is_dropped:
+            await page_end.close(code=self.LOST)
+            return
+        server_end = page_end.connect_to_server()
+        page_end.on_message(self.carry("up", server_end))
+        server_end.on_message(self.carry("down", page_end))
+        self.ends += [page_end, server_end]
 
-    def resume(self):
-        """Be a good network, for new connections."""
-        self.dropped = False
-        self.upward, self.downward = asyncio.Event(), asyncio.Event()
-        self.thaw()
+    def carry(self, direction, end):
+        return lambda message: self.carries[direction] and end.send(message)
 
     def freeze(self, *directions):
-        """Let nothing through: in one direction, or in both."""
-        for direction in directions or (self.upward, self.downward):
-            direction.clear()
+        """Let nothing through any more, but tell nobody."""
+        self.carries.update(dict.fromkeys(directions, False))
 
-    def thaw(self):
-        self.upward.set()
-        self.downward.set()
+    async def drop(self):
+        """End all connections, and new ones as soon as they come."""
+        self.is_dropped = True
+        for end in self.ends:
+            await end.close(code=self.LOST)
+        self.ends.clear()
 
-    def drop(self):
-        self.dropped = True
-        for task in self.tasks:
-            task.cancel()
-
-    def accept(self, reader, writer):
-        """Handle a new connection."""
-        task = asyncio.create_task(self.carry(reader, writer))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def carry(self, reader, writer):
-        """Handle a connection until it ends, or is dropped."""
-        transports = [writer.transport]
-        try:
-            if self.dropped:
-                return
-            upward, downward = self.upward, self.downward
-            await upward.wait()
-            there = await asyncio.open_connection("127.0.0.1", self.port)
-            transports.append(there[1].transport)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.forward(reader, there[1], upward))
-                group.create_task(self.forward(there[0], writer, downward))
-        except* OSError:
-            pass  # One of the two has gone, and now the other.
-        finally:
-            for transport in transports:
-                transport.abort()
-
-    async def forward(self, reader, writer, direction):
-        """Forward what is sent in one direction, and the end."""
-        while data := await reader.read(1024):
-            await direction.wait()
-            writer.write(data)
-            await writer.drain()
-        await direction.wait()
-        writer.write_eof()
+    def resume(self):
+        """Be a good network again."""
+        self.is_dropped = False
+        self.carries = {"up": True, "down": True}
 
 
 @pytest.fixture
-async def relay(site):
-    """Another way to the site, that may fail."""
-    relay = Relay(site.port)
-    server = await asyncio.start_server(relay.accept, "127.0.0.1", 0)
-    relay.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    yield relay
-    relay.drop()
-    server.close()
-    await server.wait_closed()
-
-
-async def start_by(relay, open_page):
-    """Open the pages of two players, of whom yellow comes through a relay."""
+async def players(open_page):
+    """The pages of two players, and the network through which yellow comes."""
+    network = Network()
     red, join, _ = await start(open_page)
-    yellow = await open_page(relay.url + join[-6:])
+    yellow = await open_page("about:blank")
+    await yellow.route_web_socket(re.compile(""), network.accept)
+    await yellow.goto(join)
     await see(yellow, said="You are yellow.")
-    await see(red, said="Yellow has joined.")
-    return red, yellow
-
-
-async def stop_clock(page):
-    """Load a page again with its clock stopped; it does nothing in its own time."""
-    await page.clock.install(time=0)
-    await page.clock.pause_at(1000)
-    await page.reload()
-    await see(page, phase="theirs")
+    await play(red, 3)
+    await see(yellow, phase="turn")
+    return red, yellow, network
 
 
 # The network
 
 
-async def test_move_into_a_dead_network_is_shown_and_sent_again(open_page, relay):
-    red, yellow = await start_by(relay, open_page)
-    await play(red, 3)
-    await see(yellow, phase="turn")
-    relay.freeze()
+async def test_move_into_a_dead_network_is_shown_and_sent_again(players):
+    red, yellow, network = players
+    network.freeze("up")
     await play(yellow, 2)
     await see(yellow, ghosts=1, sentence="Your turn")
     await expect(column(yellow, 4)).to_be_disabled()
-    relay.drop()
+    await network.drop()
     # As far as the server knows, yellow has never moved.
     await see(red, sentence="Yellow’s seat is free.")
-    await see(yellow, sentence=LOST)
-    relay.resume()
+    await see(yellow, sentence=LOST, ghosts=1)
+    network.resume()
     await see(red, yellow, moves=[3, 2], ghosts=0)
 
 
-async def test_move_whose_answer_did_not_arrive_is_made_once(open_page, relay):
-    red, yellow = await start_by(relay, open_page)
-    await play(red, 3)
-    await see(yellow, phase="turn")
-    relay.freeze(relay.downward)
+async def test_move_whose_answer_did_not_arrive_is_made_once(players):
+    red, yellow, network = players
+    network.freeze("down")
     await play(yellow, 3)
     await see(red, moves=[3, 3])
-    relay.drop()
+    await network.drop()
     await see(red, sentence="Yellow is away.")
     await play(red, 4)
-    relay.resume()
+    network.resume()
     await see(red, said="Yellow is back.")
     await see(yellow, moves=[3, 3, 4])
     await play(yellow, 5)
     await see(red, moves=[3, 3, 4, 5])
 
 
-async def test_page_reconnects_at_once_when_it_is_online_again(open_page, relay):
-    _, yellow = await start_by(relay, open_page)
-    await stop_clock(yellow)
-    await yellow.context.set_offline(True)
-    relay.drop()
-    await see(yellow, sentence=LOST)
-    # An attempt that began before doesn't come to anything.
-    relay.resume()
-    relay.freeze()
-    async with yellow.expect_websocket():
-        await yellow.clock.run_for(2000)
-    relay.resume()
-    await yellow.context.set_offline(False)
-    await see(yellow, phase="theirs")
-
-
 async def test_page_that_never_got_through_says_where_it_knocks(open_page, site):
+    network = Network()
+    await network.drop()
     page = await open_page("about:blank")
-    attempts = []
-
-    async def refuse(websocket):
-        attempts.append(websocket)
-        if len(attempts) > 2:
-            websocket.connect_to_server()
-        else:
-            await websocket.close()
-
-    await page.route_web_socket(re.compile(""), refuse)
+    await page.route_web_socket(re.compile(""), network.accept)
     await page.goto(site.url)
-    where = f"127.0.0.1:{site.port}"
-    await see(
-        page, sentence=f"Can’t reach the games at {where}. A firewall may be why."
-    )
+    where = f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why."
+    await see(page, sentence=where)
+    network.resume()
     await see(page, said="You are red.")
 
 
