@@ -150,18 +150,21 @@ async def stage(browser):
     """A function that opens a page of one's own, which is told stories (stories.py)."""
     from stories import open_stage
 
-    pages = []
+    pages, problems = [], []
 
     async def stage(width=1366, height=768, **options):
         size = {"width": width, "height": height}
         options = {"reduced_motion": "reduce", "viewport": size, **options}
-        pages.append(await browser.new_page(**options))
-        await open_stage(pages[-1])
-        return pages[-1]
+        page = await browser.new_page(**options)
+        pages.append(page)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        await open_stage(page)
+        return page
 
     yield stage
     for page in pages:
         await page.close()
+    assert problems == []
 
 
 @pytest.fixture(scope="session")
