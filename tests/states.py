@@ -154,24 +154,17 @@ async def open_tab(page, url):
 
 
 async def paste(page):
-    """Return what is pasted into a new field, which doesn't stay."""
+    """Return what is pasted into a new field."""
     await page.evaluate(
         """() => {
-            const field = document.createElement("input");
-            field.className = "pasted";
-            document.body.append(field);
-            field.focus();
+            document.body.append(document.createElement("textarea"));
+            document.querySelector("textarea").focus();
         }"""
     )
     await page.keyboard.press("Control+v")
-    await page.wait_for_function("() => document.querySelector('.pasted').value")
-    return await page.evaluate(
-        """() => {
-            const field = document.querySelector(".pasted");
-            field.remove();
-            return field.value;
-        }"""
-    )
+    value = "() => document.querySelector('textarea').value"
+    await page.wait_for_function(value)
+    return await page.evaluate(value)
 
 
 class Match:
