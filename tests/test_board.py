@@ -202,13 +202,20 @@ async def test_checker_lands_before_the_end_is_shown(open_board):
     assert await page.evaluate("log") == [["settle", None]]
 
 
+# Let nobody see the page; and whether the hand slides.
 HIDE = "Object.defineProperty(document, 'hidden', { value: true })"
+MOVES = "getComputedStyle(document.querySelector('.hand')).transitionDuration !== '0s'"
 
 
-@pytest.mark.parametrize(("motion", "act"), [("reduce", "0"), ("no-preference", HIDE)])
-async def test_nothing_moves_where_one_does_not_want_or_see_it(open_board, motion, act):
+@pytest.mark.parametrize(
+    ("motion", "act", "moves"), [("reduce", "0", False), ("no-preference", HIDE, True)]
+)
+async def test_nothing_moves_where_one_does_not_want_or_see_it(
+    open_board, motion, act, moves
+):
     page = await open_board(BEGUN, reduced_motion=motion)
     await page.evaluate(act)
+    assert await page.evaluate(MOVES) == moves
     assert await go_on(page, BEGUN, "4; wins") == ALL
     falls = "log.filter(([type]) => type === 'fall').map(([, { delay }]) => delay)"
     assert await page.evaluate(falls) == [0]
