@@ -235,7 +235,7 @@ async def open_page(browser, site):
 @pytest.fixture
 async def match(site, open_page):
     """A match on the wire, at which a test opens pages."""
-    from states import Match
+    from people import Match
 
     match = Match(site, open_page)
     yield match

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states import column, press_keys
+from people import column, press_keys
 from stories import WON, parse, presence, tell
 
 TURN = "red RY 3342"

@@ -12,7 +12,7 @@ import os
 import pytest
 
 from helpers import KEYS, RED_WINS
-from states import STOPPED, link, paste, press, press_keys, see, take_turns
+from people import STOPPED, link, paste, press, press_keys, see, take_turns
 
 OTHERS = [
     pytest.mark.slow,

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from states import PHONE, link, paste, play, see, start
+from people import PHONE, link, paste, play, see, start
 from stories import tell
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from helpers import forget_all
-from states import LOST, STOPPED, column, play, press, see, start
+from people import LOST, STOPPED, column, play, press, see, start
 
 
 class Network:

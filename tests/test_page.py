@@ -3,7 +3,7 @@
 import pytest
 
 from helpers import RED_WINS
-from states import (
+from people import (
     DIAGONAL,
     LOST,
     PHONE,

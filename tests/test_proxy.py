@@ -9,8 +9,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from helpers import HERE, RED_WINS, TIMEOUT, V2, free_port, played, won
+from people import see, start, take_turns
 from proxy import NGINX, need, open_nginx, open_tls_proxy
-from states import see, start, take_turns
 
 
 @pytest.fixture(params=["", "1/"], ids=["root", "path"])

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from qrcode.util import MODE_8BIT_BYTE, QRData
 from segno import encoder
 
-from states import link, see, start
+from people import link, see, start
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 RANDOM = random.Random(4)

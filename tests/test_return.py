@@ -7,8 +7,8 @@ from playwright.async_api import async_playwright, expect
 
 from conftest import BROWSER_OPTIONS
 from helpers import forget_all
+from people import TAKEN, column, link, open_tab, play, press, see, start, take_turns
 from proxy import need
-from states import TAKEN, column, link, open_tab, play, press, see, start, take_turns
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

@@ -5,7 +5,7 @@ import re
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from states import column, play, press, press_keys, see, start_two, take_turns
+from people import column, play, press, press_keys, see, start_two, take_turns
 
 
 async def see_move(page, columns, total, **facts):

@@ -16,7 +16,7 @@ from playwright.async_api import async_playwright, expect
 
 from conftest import BROWSER, BROWSER_OPTIONS
 from helpers import RED_WINS, TIMEOUT, execute
-from states import see, take_turns
+from people import see, take_turns
 
 # A switch in the namespace of the server, and a cable to each of the others.
 ROOM = """

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from helpers import DRAWN, RED_WINS
-from states import play, press, see
+from people import play, press, see
 
 # Note what is played and when, and what is felt, instead of only doing it. The clock of
 # the sound, which runs in a thread of its own, stands still. It runs as on an iPhone,

@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from states import link, open_tab, play, press, see, start, start_two, take_turns
+from people import link, open_tab, play, press, see, start, start_two, take_turns
 
 
 async def make_room(page):
