@@ -21,6 +21,7 @@ LISTEN = """() => {
         line: count(".line"),
         sign: board.querySelector(".sign").checkVisibility(),
         leaving: count(".leaving .checker"),
+        slides: board.querySelector(".hand").getAnimations().length,
         isSettled: isSettled(board),
     });
 }"""
@@ -28,9 +29,9 @@ LISTEN = """() => {
 # The rows of cells in their columns.
 ROWS = "cells => cells.map((cell) => [...cell.parentNode.children].indexOf(cell))"
 
-# What is to be seen of the end of a game.
-NOTHING = {"line": 0, "sign": False, "leaving": 0, "isSettled": False}
-ALL = {"line": 4, "sign": True, "leaving": 0, "isSettled": True}
+# What is to be seen of the end of a game, and of what moves.
+NOTHING = {"line": 0, "sign": False, "leaving": 0, "slides": 0, "isSettled": False}
+ALL = {**NOTHING, "line": 4, "sign": True, "isSettled": True}
 
 
 @pytest.fixture
@@ -185,8 +186,7 @@ async def test_ghost_is_no_checker_yet(open_board):
 
 async def test_checker_lands_before_the_end_is_shown(open_board):
     page = await open_board(BEGUN, reduced_motion="no-preference")
-    # What was played before one came doesn't fall.
-    assert await page.evaluate("log.splice(0)") == [["settle", None]]
+    await page.evaluate("log.splice(0)")
     assert await go_on(page, BEGUN, "4; wins") == NOTHING
     await page.wait_for_function("isSettled(board)")
     assert await page.evaluate("[look(), rain]") == [ALL, 26]
@@ -200,6 +200,18 @@ async def test_checker_lands_before_the_end_is_shown(open_board):
     await page.wait_for_function("isSettled(board)")
     assert await page.evaluate("look()") == {**NOTHING, "isSettled": True}
     assert await page.evaluate("log") == [["settle", None]]
+
+
+@pytest.mark.parametrize("story", ["red RY 3", "red RY 0101010 wins"])
+async def test_past_stands_there_and_does_not_fall_or_light_up(open_board, story):
+    page = await open_board(story, reduced_motion="no-preference")
+    assert await page.evaluate("log") == [["settle", None]]
+
+
+async def test_hand_of_the_other_does_not_slide_from_where_mine_was(open_board):
+    page = await open_board(reduced_motion="no-preference")
+    await column(page, 6).hover()
+    assert await go_on(page, TURN, "6") == NOTHING
 
 
 # Let nobody see the page; and whether the hand slides.
