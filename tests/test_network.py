@@ -12,11 +12,12 @@ from playwright.async_api import expect
 from helpers import forget_all
 from people import LOST, STOPPED, column, play, press, see, start
 
+# With this code, which neither end knows, connections are as good as cut.
+CUT = 3000
+
 
 class Network:
     """The network between a page and the games, which fails when it's told to."""
-
-    LOST = 3000  # the code by which connections end, as if nobody had closed them
 
     def __init__(self):
         self.is_dropped = False
@@ -26,7 +27,7 @@ class Network:
     async def accept(self, page_end):
         """Handle a new connection."""
         if self.is_dropped:
-            await page_end.close(code=self.LOST)
+            await page_end.close(code=CUT)
             return
         server_end = page_end.connect_to_server()
         page_end.on_message(self.carry("up", server_end))
@@ -44,7 +45,7 @@ class Network:
         """End all connections, and new ones as soon as they come."""
         self.is_dropped = True
         for end in self.ends:
-            await end.close(code=self.LOST)
+            await end.close(code=CUT)
         self.ends.clear()
 
     def resume(self):
