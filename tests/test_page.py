@@ -72,12 +72,12 @@ async def test_two_play_and_a_third_watches_and_it_is_told_like_a_report(open_pa
 
 async def test_who_cannot_play_is_told_why_and_a_double_click_is_one_move(match):
     await match.begin(*[3] * 6)
-    red, spectator = await match.open("red"), await match.open("spectator")
-    yellow = await match.open("yellow")
+    red, yellow = await match.open("red"), await match.open("yellow")
+    spectator = await match.open("spectator")
     for page, phase, refusal in [
         (red, "turn", "Column 4 is full."),
         (yellow, "theirs", "It isn’t your turn."),
-        (spectator, "watching", "Yellow is back. Red’s turn."),
+        (spectator, "watching", "You are watching. Red’s turn."),
     ]:
         await see(page, phase=phase)
         await column(page, 3).dispatch_event("click")

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from helpers import DRAWN, RED_WINS
-from people import play, press, see
+from people import play, press, see, start_two, take_turns
 
 # Note what is played and when, and what is felt, instead of only doing it. The clock of
 # the sound, which runs in a thread of its own, stands still. It runs as on an iPhone,
@@ -63,12 +63,12 @@ async def test_what_came_before_one_has_touched_the_page_is_never_heard(match):
     assert await heard(page) == KNOCK
 
 
-async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(match):
-    await match.begin(*RED_WINS[:-2])
-    yellow, spectator = await match.open("yellow"), await match.open("spectator")
-    red = await match.open("red")
+async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(open_page):
+    red, yellow, join = await start_two(open_page, script=LISTEN)
+    await take_turns(red, yellow, RED_WINS[:-2])
+    spectator = await open_page(join, script=LISTEN)
     pages = (red, yellow, spectator)
-    await see(yellow, said="Red is back.")
+    await see(*pages, moves=RED_WINS[:-2])
     for page in pages:
         await touch(page)
     await play(yellow, RED_WINS[-2])
