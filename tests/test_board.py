@@ -211,6 +211,7 @@ async def test_past_stands_there_and_does_not_fall_or_light_up(open_board, story
 async def test_hand_of_the_other_does_not_slide_from_where_mine_was(open_board):
     page = await open_board(reduced_motion="no-preference")
     await column(page, 6).hover()
+    await page.wait_for_function("look().slides === 0")
     assert await go_on(page, TURN, "6") == NOTHING
 
 

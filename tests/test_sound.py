@@ -71,6 +71,7 @@ async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(open_page):
     await see(*pages, moves=RED_WINS[:-2])
     for page in pages:
         await touch(page)
+        await heard(page)
     await play(yellow, RED_WINS[-2])
     await see(*pages, moves=RED_WINS[:-1])
     # Each row has a pitch of its own.
