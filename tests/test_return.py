@@ -145,6 +145,6 @@ async def test_reload_is_remembered_where_storage_is_forbidden(open_page):
 
 async def test_nothing_that_is_dead_is_shown_without_the_script(open_page):
     page = await open_page(java_script_enabled=False)
-    for role in ("link", "button"):
+    for role in ("link", "button", "banner", "main"):
         dead = page.get_by_role(role).filter(has_not_text="reload")
         await expect(dead).to_have_count(0)
