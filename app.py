@@ -35,8 +35,8 @@ from serving import (
 from store import make_row, open_games
 
 # The matches, by the keys and the codes that people were given.
-JOIN = {}  # key: (match, player), or code: (match, None) for any open seat
-WATCH = {}  # key or code: match
+JOIN = {}  # key of a seat, or code: match
+WATCH = {}  # key of the spectators, or code: match
 
 # The matches to which nobody is connected, the one left longest ago first.
 LEFT = {}  # match: when the last connection ended
@@ -75,6 +75,8 @@ CODE_LENGTH = 6
 PLAYERS_SEND = 'A player sends "play"; in connect4.v2 also "rematch", "open" or "ping".'
 SPECTATORS_SEND = 'You are watching; in connect4.v2 you may send "open" or "ping".'
 
+PONG = json.dumps({"type": "pong"})
+
 
 def parse(message):
     """
@@ -95,23 +97,38 @@ def parse(message):
     return event
 
 
-async def answer(websocket, event):
-    """Send an event to one client, in answer to one of its own."""
-    # Unlike send(), this raises nothing if the client has left: what it sent before
-    # it did still counts.
-    broadcast([websocket], json.dumps(event))
-    # Yield, so that one client can't starve the others.
-    await asyncio.sleep(0)
+def parse_init(message):
+    """
+    Return how the client who sends a first message comes, and by which key or code.
+
+    That is ``"join"``, ``"watch"`` or, without a key, ``"start"``.
+
+    Raise :exc:`Refused` if it isn't an ``init`` event.
+
+    """
+    event = parse(message)
+    if event["type"] != "init":
+        raise Refused('The first event is an "init" event.')
+    ways = [way for way in ("join", "watch") if way in event]
+    if not all(isinstance(event[way], str) for way in ways):
+        raise Refused("A key is a string.")
+    if not ways:
+        return "start", None
+    key = event[ways[0]]
+    # A code may be typed in capitals.
+    return ways[0], key.lower() if len(key) == CODE_LENGTH else key
 
 
-async def error(websocket, message, **details):
+def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
         "type": "error",
         "message": message,
         **details,
     }
-    await answer(websocket, event)
+    # Unlike send(), this raises nothing if the client has left: what it sent before
+    # it did still counts.
+    broadcast([websocket], json.dumps(event))
 
 
 def change(match):
@@ -216,11 +233,9 @@ def leave(websocket, match):
 def keep(match):
     """Let the keys and the code of a match lead to it."""
     WATCH[match.watch_key] = match
-    for player, key in match.keys.items():
-        JOIN[key] = match, player
+    JOIN.update(dict.fromkeys(match.keys.values(), match))
     if match.code is not None:
-        WATCH[match.code] = match
-        JOIN[match.code] = match, None
+        WATCH[match.code] = JOIN[match.code] = match
 
 
 def forget(match):
@@ -259,7 +274,7 @@ def give_seat(match, player):
     """Give a seat a new key. Whoever sat there before has none any more."""
     JOIN.pop(match.keys.get(player), None)
     match.keys[player] = secrets.token_urlsafe(12)
-    JOIN[match.keys[player]] = match, player
+    JOIN[match.keys[player]] = match
     match.make_room(player)
 
 
@@ -307,13 +322,13 @@ async def play(websocket, match):
                 change(match)
 
             elif event["type"] == "ping" and page:
-                await answer(websocket, {"type": "pong"})
+                broadcast([websocket], PONG)
 
             else:
                 raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
 
         except (Refused, IllegalMove) as exc:
-            await error(websocket, str(exc))
+            error(websocket, str(exc))
 
 
 async def start(websocket):
@@ -358,8 +373,8 @@ async def find_seat(key):
     alive, dead = set(), set()
     while True:
         # To ask somebody gives up control: look everything up again afterwards.
-        match, player = JOIN[key]
-        seats = match.open_seats() if player is None else [player]
+        match = JOIN[key]
+        seats = match.find_seats(key)
         seats = [seat for seat in seats if match.players.get(seat) not in alive]
         if not seats:
             return match, None
@@ -375,12 +390,11 @@ async def find_seat(key):
 
 async def join(websocket, key):
     """Handle a connection from a player who takes a seat, or takes it again."""
-    # Find the match, and a seat. A code may be typed in capitals.
-    key = key.lower() if len(key) == CODE_LENGTH else key
+    # Find the match, and a seat.
     try:
         match, seat = await find_seat(key)
     except KeyError:
-        await error(websocket, "Game not found.")
+        error(websocket, "Game not found.")
         return
 
     # If somebody sits there, who comes by the code watches.
@@ -389,7 +403,7 @@ async def join(websocket, key):
         return
     if seat is None:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
-        await error(websocket, "The game already has this player.", **details)
+        error(websocket, "The game already has this player.", **details)
         return
 
     # Nothing was awaited since the seat was found to be free. Register the player,
@@ -406,9 +420,8 @@ async def join(websocket, key):
 async def watch(websocket, key):
     """Handle a connection from a spectator: watch a match."""
     # Find the match.
-    key = key.lower() if len(key) == CODE_LENGTH else key
     if key not in WATCH:
-        await error(websocket, "Game not found.")
+        error(websocket, "Game not found.")
         return
     match = WATCH[key]
 
@@ -426,24 +439,19 @@ async def handler(websocket):
     with contextlib.suppress(ConnectionClosed):
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                event = parse(await websocket.recv())
-            if event["type"] != "init":
-                raise Refused('The first event is an "init" event.')
-            keys = [event[name] for name in ("join", "watch") if name in event]
-            if not all(isinstance(key, str) for key in keys):
-                raise Refused("A key is a string.")
+                way, key = parse_init(await websocket.recv())
         except (Refused, TimeoutError) as exc:
             late = 'The first event, "init", did not come in time.'
-            await error(websocket, str(exc) or late)
+            error(websocket, str(exc) or late)
             await websocket.close(1008)
             return
 
-        if "join" in event:
+        if way == "join":
             # A player takes a seat.
-            await join(websocket, event["join"])
-        elif "watch" in event:
+            await join(websocket, key)
+        elif way == "watch":
             # A spectator watches a match.
-            await watch(websocket, event["watch"])
+            await watch(websocket, key)
         else:
             # The first player starts a match.
             await start(websocket)

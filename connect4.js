@@ -19,7 +19,7 @@ const MIDDLE = (COLUMNS - 1) / 2;
 const DROPS = 26;
 
 // The animations for which the end waits, by their names in the style sheet.
-const MOTIONS = ["fall", "leave", "light", "shade", "sign"];
+const MOTIONS = ["fall", "bounce", "appear", "light", "sign", "leave"];
 
 // A tap is followed by a click, which is no second choice. In milliseconds.
 const TAP_TIME = 700;
@@ -162,13 +162,14 @@ export function isSettled(board) {
 // What happens, one thing after the other
 
 // Let a checker fall from the hand into its cell.
-function fall(board, { player, column, row }) {
+async function fall(board, { player, column, row }) {
   const cellElement = cellAt(board, { column, row });
   let delay = 0;
   if (canMove()) {
     cellElement.classList.add("falling");
+    await drawn();
     const [animation] = animations(cellElement, "fall");
-    delay = animation === undefined ? 0 : landing(animation);
+    delay = (animation?.effect.getComputedTiming().endTime ?? 0) / 1000;
   }
   report(board, "fall", { player, column, row, delay });
 }
@@ -192,18 +193,15 @@ async function finish(board, isStep) {
   const run = ++view.run;
   const isOutdated = () => view.run !== run;
   view.isSettled = false;
-  if (isMoving(board)) {
-    await rest(animations(board, ...MOTIONS));
-    if (isOutdated()) {
-      return; // Something newer is drawn, and goes on from here.
+  for (const draw of [() => beginEnd(board, isStep), () => {}]) {
+    if (canMove()) {
+      await drawn();
+      await rest(animations(board, ...MOTIONS));
+      if (isOutdated()) {
+        return; // Something newer is drawn, and goes on from here.
+      }
     }
-  }
-  beginEnd(board, isStep);
-  if (isMoving(board)) {
-    await rest(animations(board, ...MOTIONS));
-    if (isOutdated()) {
-      return;
-    }
+    draw();
   }
   view.isSettled = true;
   for (const cellElement of board.querySelectorAll(".falling")) {
@@ -216,7 +214,7 @@ async function finish(board, isStep) {
 // Light the line, plug in the sign, and let it rain; at once if it is the past.
 function beginEnd(board, isStep) {
   const { end } = views.get(board);
-  renderEnd(board, end, isStep && canMove());
+  renderEnd(board, end, end.sign !== null && isStep && canMove());
   if (isStep && end.line.length > 0) {
     const delays = end.line.map((cell) => {
       const [animation] = animations(cellAt(board, cell), "light");
@@ -227,13 +225,15 @@ function beginEnd(board, isStep) {
 }
 
 // Nothing moves if somebody doesn't want it, or can't see it.
-function canMove() {
+export function canMove() {
   const isReduced = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   return !isReduced && !document.hidden;
 }
 
-function isMoving(board) {
-  return animations(board, ...MOTIONS).length > 0;
+// Wait until all else that is new on the page is drawn, too. Whoever asks for animations
+// before that makes the browser work out its styles twice.
+function drawn() {
+  return Promise.resolve();
 }
 
 // Return the animations of these names in an element.
@@ -243,16 +243,12 @@ function animations(element, ...names) {
     .filter(({ animationName }) => names.includes(animationName));
 }
 
-// Return when a checker that falls has landed for the first time, in seconds.
-function landing(animation) {
-  const frames = animation.effect.getKeyframes();
-  const { duration } = animation.effect.getComputedTiming();
-  return (frames[1].computedOffset * duration) / 1000;
-}
-
 // Wait until animations have ended. Those that are cancelled have, and a browser that
 // doesn't tell isn't waited for.
 async function rest(moving) {
+  if (moving.length === 0) {
+    return;
+  }
   const ends = moving.map(({ effect }) => effect.getComputedTiming().endTime);
   await Promise.race([
     Promise.allSettled(moving.map(({ finished }) => finished)),

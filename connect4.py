@@ -23,8 +23,10 @@ COLUMNS, ROWS = 7, 6
 #      1  8 15 22 29 36 43
 #      0  7 14 21 28 35 42
 #
-# so that the neighbours of a cell are these distances away:
-UP, ACROSS, DIAGONAL_UP, DIAGONAL_DOWN = 1, ROWS + 1, ROWS + 2, ROWS
+# so that the neighbours of a cell are these distances away: up, across, and on
+# the diagonals that go up and down.
+COLUMN = ROWS + 1
+DISTANCES = 1, COLUMN, COLUMN + 1, COLUMN - 1
 
 
 class IllegalMove(RuntimeError, ValueError):
@@ -68,12 +70,12 @@ class Connect4:
     @property
     def drawn(self):
         """Whether the board is full and nobody has won."""
-        return self.winner is None and len(self.moves) == COLUMNS * ROWS
+        return self.winner is None and self.over
 
     @property
     def over(self):
         """Whether the game has ended, by a win or by a full board."""
-        return self.winner is not None or self.drawn
+        return self.winner is not None or len(self.moves) == COLUMNS * ROWS
 
     def play(self, player, column):
         """
@@ -98,7 +100,7 @@ class Connect4:
             raise IllegalMove("This slot is full.")
 
         self.heights[column] += 1
-        self.checkers[player] |= 1 << column * ACROSS + row
+        self.checkers[player] |= 1 << column * COLUMN + row
         self.moves.append((player, column, row))
         if four_in_line(self.checkers[player]):
             self.winner = player
@@ -107,7 +109,7 @@ class Connect4:
 
 def four_in_line(checkers):
     """Tell whether four of ``checkers``, an integer as drawn above, are in line."""
-    for distance in (UP, ACROSS, DIAGONAL_UP, DIAGONAL_DOWN):
+    for distance in DISTANCES:
         # Two in line, and two steps further two more.
         pairs = checkers & checkers >> distance
         if pairs & pairs >> 2 * distance:

@@ -5,35 +5,15 @@ import { createBoard } from "./connect4.js";
 import { connect } from "./page/connection.js";
 import {
   INITIAL_STATE,
-  canAskRematch,
-  canLookBack,
-  isCurrent,
-  isFull,
-  isNotFound,
-  isPlaying,
-  isShared,
   lookBack,
-  playableColumns,
   sendMove,
-  shownMoves,
   update,
   updateConnection,
 } from "./page/game.js";
-import { offerCopying } from "./page/invitation.js";
+import { offerCodes, offerInvitation } from "./page/invitation.js";
 import { PLAYERS, opponent } from "./page/rules.js";
-import {
-  findWays,
-  forgetPlace,
-  forgetSeat,
-  joinBy,
-  readAddress,
-  rememberSeat,
-  showPlace,
-  storedSeats,
-  watchBy,
-  waysBack,
-} from "./page/seat.js";
-import { describe, offerFocus, render } from "./page/view.js";
+import { createRoute, joinBy, watchBy } from "./page/seat.js";
+import { describe, render } from "./page/view.js";
 import { askAboutSeat, describeRefusal } from "./page/words.js";
 
 // How often we look whether a seat is free that another tab has, in milliseconds.
@@ -42,42 +22,40 @@ const RETRY_INTERVAL = 5000;
 // How long we ask before somebody's seat is given away who has just left.
 const PATIENCE = 60_000;
 
-let state = { ...INITIAL_STATE, address: window.location.host };
+const route = createRoute();
+
+let state = { ...INITIAL_STATE, ...route.describe(), address: window.location.host };
+let shown = describe(state); // what there is to see: see view.js
 
 let sound = null;
 
-// How to get to a match: the first of these, and if that leads to none, the next.
-let ways = findWays(readAddress(window.location), history.state, storedSeats());
-
 window.addEventListener("DOMContentLoaded", async () => {
   createBoard(document.querySelector(".board"));
+  const begun = untilVisible().then(begin);
+  await null; // The page is drawn while the connection is on its way.
   draw();
   offerCodes();
-  offerInvitation();
+  offerInvitation((changes) => change({ ...state, ...changes }));
   offerLookingBack();
   offerNewGame();
   offerSound();
-  await untilVisible();
-  const connection = ways.length > 0 ? begin() : leadNowhere();
+  const connection = await begun;
   offerMoves(connection);
   offerActs(connection);
 });
 
 function begin() {
+  if (state.problem !== null) {
+    return { send() {}, reopen() {} };
+  }
   const connection = connect({
     url: getWebSocketServer(),
     subprotocol: "connect4.v2",
-    getInit: () => ways[0].event,
+    getInit: route.getInit,
     handleEvent: (event) => handleEvent(event, connection),
     handleState: (name) => handleConnection(name, connection),
   });
   return connection;
-}
-
-// An address that isn't understood must not begin another game in silence.
-function leadNowhere() {
-  change({ ...state, problem: { message: "This address leads to no game." } });
-  return { send() {}, reopen() {} };
 }
 
 // Browsers load pages that nobody may ever look at. No match begins for them.
@@ -103,23 +81,23 @@ function getWebSocketServer() {
 
 function handleEvent(event, connection) {
   const before = state;
-  change(update(state, event));
-  if (before.past !== null && state.past === null) {
+  state = update(state, event);
+  if (state.past !== null) {
+    return; // What is shown stays until all is told.
+  }
+  draw();
+  if (before.past !== null) {
     arrive(connection);
-  } else if (before.past === null && before.connection === "open") {
+  } else if (before.connection === "open") {
     sound?.tell(event, state, before);
   }
-  if (isPlaying(state) && !isPlaying(before)) {
-    offerFocus();
-  }
-  keepSeat();
+  route.keepSeat(state);
 }
 
 // A connection has told all that there is to know of a match.
 function arrive({ send }) {
-  const { player, keys, sent } = state;
-  ways = player === null ? [watchBy(keys.watch)] : waysBack({ ...keys, key: keys.rejoin });
-  showPlace({ ...keys, player });
+  const { sent } = state;
+  route.arrive(state);
   if (sent !== null) {
     // The connection was lost before the server has told our move.
     send({ type: "play", column: sent.column });
@@ -128,55 +106,20 @@ function arrive({ send }) {
 
 function handleConnection(name, connection) {
   const newState = updateConnection(state, name);
-  if (name === "closed") {
-    const left = waysLeft(newState);
-    if (left.length > 0) {
-      ways = left;
-      connection.reopen();
-      return;
-    }
-    newState.isOurs = ways[0].isOurs === true;
-    if (isTaken(newState)) {
-      setTimeout(() => retry(connection), RETRY_INTERVAL);
-    } else {
-      forgetPlace();
-    }
+  if (name !== "closed") {
+    change(newState);
+  } else if (route.turn(newState)) {
+    connection.reopen();
+  } else {
+    change({ ...newState, ...route.describe() });
+    setTimeout(() => retry(connection), RETRY_INTERVAL);
   }
-  change(newState);
-}
-
-// Return the ways that are left when the first has led to no match.
-function waysLeft(newState) {
-  const [{ event, code, isOurs }, ...others] = ways;
-  if (isNotFound(newState)) {
-    forgetSeat(event.join);
-    return code ? [joinBy(code), ...others] : others;
-  }
-  return isTaken(newState) && !isOurs ? others : [];
-}
-
-function isTaken({ problem }) {
-  return problem?.watch !== undefined;
 }
 
 // Look whether a seat that was taken is free now.
 function retry({ reopen }) {
-  if (isTaken(state)) {
+  if (shown.phase === "taken") {
     reopen();
-  }
-}
-
-let kept = "";
-
-// Store the seat, once more when somebody else has come.
-function keepSeat() {
-  const { player, keys } = state;
-  if (isCurrent(state) && state.past === null && player !== null && keys.code !== null) {
-    const seat = { code: keys.code, key: keys.rejoin, isShared: isShared(state) };
-    if (kept !== JSON.stringify(seat)) {
-      kept = JSON.stringify(seat);
-      rememberSeat(seat);
-    }
   }
 }
 
@@ -186,7 +129,8 @@ function change(newState) {
 }
 
 function draw() {
-  render(describe(state));
+  shown = describe(state);
+  render(shown);
 }
 
 // Send a move when a column is chosen, or say why it can't be.
@@ -194,12 +138,11 @@ function offerMoves({ send }) {
   const board = document.querySelector(".board");
   board.addEventListener("settle", draw);
   board.addEventListener("drop", ({ detail: { column } }) => {
-    if (playableColumns(state).includes(column)) {
+    if (shown.board.playable.includes(column)) {
       send({ type: "play", column });
       change(sendMove(state, column));
     } else {
-      const hint = describeRefusal(state, isFull(state, column), column);
-      change({ ...state, hint });
+      change({ ...state, hint: describeRefusal(state, column) });
     }
   });
 }
@@ -208,6 +151,7 @@ function offerMoves({ send }) {
 function offerActs(connection) {
   const acts = {
     new: () => window.location.assign("./?new"),
+    back: () => window.location.assign("./"),
     invite: () => change({ ...state, isInviting: true }),
     meet: () => window.location.assign(`./${state.partner}`),
     present: () => change(lookBack(state, Infinity)),
@@ -215,7 +159,7 @@ function offerActs(connection) {
     sit: () => go(connection, joinBy(state.keys.code)),
     watch: () => go(connection, watchBy(state.problem.watch)),
     rematch: () => {
-      if (canAskRematch(state)) {
+      if (shown.act.look !== "pressed") {
         connection.send({ type: "rematch" });
         change({ ...state, isAsking: true });
       }
@@ -234,19 +178,14 @@ function offerActs(connection) {
 }
 
 function go({ reopen }, way) {
-  ways = [way];
+  route.go(way);
   reopen();
 }
 
 // Make room for somebody else, and watch.
 function openOwnSeat({ send }) {
-  const { player, keys } = state;
-  if (isCurrent(state) && player !== null) {
-    forgetSeat(keys.rejoin);
-    kept = "";
-    send({ type: "open", player });
-    change({ ...state, isInviting: state.moves.length === 0 });
-  }
+  route.leaveSeat(state);
+  send({ type: "open", player: state.player });
 }
 
 // Let somebody else have the seat of who is away; of both, if we only watch.
@@ -269,67 +208,14 @@ function openOtherSeat({ send }) {
   dialog.showModal();
 }
 
-function offerInvitation() {
-  const set = (changes) => change({ ...state, ...changes });
-  offerCopying((note) => set({ note }));
-  for (const button of document.querySelectorAll(".quiet .invite, .invitation .invite")) {
-    button.addEventListener("click", () => set({ isInviting: true }));
-  }
-  const card = document.querySelector(".invitation");
-  card.querySelector(".turn").addEventListener("click", () => {
-    set({ side: state.side === "join" ? "watch" : "join" });
-  });
-  const close = () => set({ isInviting: false, side: "join" });
-  card.querySelector(".close").addEventListener("click", close);
-  document.addEventListener("keydown", ({ key }) => {
-    if (key === "Escape" && state.isInviting) {
-      close();
-    }
-  });
-}
-
-// Go to the match whose code somebody types, or pastes with all that is around it.
-function offerCodes() {
-  const form = document.querySelector(".typed");
-  const input = form.querySelector("input");
-  const follow = () => {
-    const { name, key } = readTyped(input.value);
-    if (key !== undefined) {
-      window.location.assign(name === "join" ? `./${key}` : `./?watch=${key}`);
-    }
-    return key !== undefined;
-  };
-  input.addEventListener("input", () => {
-    input.setCustomValidity("");
-    follow();
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (!follow()) {
-      input.setCustomValidity("A code has six letters and digits.");
-      input.reportValidity();
-    }
-  });
-  window.addEventListener("hashchange", () => window.location.reload());
-}
-
-// Return what a code, or a link to a match, asks for.
-function readTyped(text) {
-  try {
-    return readAddress(new URL(text.trim().replace(/[/]+$/, ""), window.location.href));
-  } catch {
-    return {}; // That is no address.
-  }
-}
-
 // Show an earlier move, by buttons, slider or arrows.
 function offerLookingBack() {
   const show = (number) => {
-    if (canLookBack(state)) {
+    if (shown.review !== null) {
       change(lookBack(state, number));
     }
   };
-  const step = (way) => show(shownMoves(state).length + way);
+  const step = (way) => show(shown.board.moves.length + way);
   const review = document.querySelector(".review");
   const slider = review.querySelector(".move");
   slider.addEventListener("input", () => show(slider.valueAsNumber));

@@ -120,6 +120,12 @@ class Match:
         seats = [player for player in PLAYERS if player in self.open]
         return sorted(seats, key=self.is_free, reverse=True)
 
+    def find_seats(self, key):
+        """Return the seat of a key, or the open seats for the code, in a list."""
+        if key == self.code:
+            return self.open_seats()
+        return [player for player in self.keys if self.keys[player] == key]
+
     def open_seat(self, seat, player):
         """
         Let whoever has the code sit down in a seat.

@@ -12,7 +12,6 @@ import sqlite3
 import struct
 import sys
 import time
-import typing
 
 from connect4 import Connect4
 from match import PLAYERS, Match
@@ -24,37 +23,22 @@ VERSION = 1
 HEADER = struct.Struct("> 60x i 4x i 28x")
 MAGIC = b"SQLite format 3\0"
 
+# A match is a row. Players in ``rematch`` and ``open`` are parted by blanks.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS matches (
     watch_key TEXT PRIMARY KEY,
     code TEXT NOT NULL,
     red_key TEXT,
     yellow_key TEXT,
-    first TEXT NOT NULL,
-    columns TEXT NOT NULL,
-    red_wins INTEGER NOT NULL,
+    first TEXT NOT NULL,           -- who moved first in this game
+    columns TEXT NOT NULL,         -- those that were played, from 0 to 6, in order
+    red_wins INTEGER NOT NULL,     -- before this game
     yellow_wins INTEGER NOT NULL,
     rematch TEXT NOT NULL,
     open TEXT NOT NULL,
-    left REAL
+    left REAL                      -- when the last connection ended, by time.time()
 )
 """
-
-
-class Row(typing.NamedTuple):
-    """A match in the file. Players in ``rematch`` and ``open`` are parted by blanks."""
-
-    watch_key: str
-    code: str
-    red_key: str | None
-    yellow_key: str | None
-    first: str  # who moved first in this game
-    columns: str  # those that were played, from 0 to 6, in order
-    red_wins: int  # before this game
-    yellow_wins: int
-    rematch: str
-    open: str
-    left: float | None  # when the last connection ended, in seconds since 1970
 
 
 class Unusable(Exception):
@@ -62,9 +46,9 @@ class Unusable(Exception):
 
 
 def make_row(match, left):
-    """Return the row of a match; ``left`` is as in :class:`Row`."""
+    """Return the row of a match, a tuple; ``left`` is None if somebody is there."""
     red, yellow = PLAYERS
-    return Row(
+    return (
         match.watch_key,
         match.code,
         match.keys.get(red),
@@ -81,20 +65,20 @@ def make_row(match, left):
 
 def make_match(row):
     """Return the match of a row. Raise ValueError if there can't be such a match."""
-    players = [row.first, *row.rematch.split(), *row.open.split()]
-    if not {*players} <= {*PLAYERS}:
-        raise ValueError(f"there is no such player among {players}")
-    match = Match(row.code)
-    match.watch_key = row.watch_key
-    keys = dict(zip(PLAYERS, (row.red_key, row.yellow_key), strict=True))
-    match.keys = {player: key for player, key in keys.items() if key is not None}
-    match.game = Connect4(row.first)
-    for column in row.columns:
+    watch_key, code, red_key, yellow_key, first, columns, *wins, rematch, seats, _ = row
+    match = Match(code)
+    match.watch_key = watch_key
+    keys = zip(PLAYERS, (red_key, yellow_key), strict=True)
+    match.keys = {player: key for player, key in keys if key is not None}
+    match.game = Connect4(first)
+    for column in columns:
         match.game.play(match.game.turn, int(column))
-    wins = int(row.red_wins), int(row.yellow_wins)
-    match.wins = dict(zip(PLAYERS, wins, strict=True))
-    match.rematch = row.rematch.split()
-    match.open = set(row.open.split())
+    match.wins = dict(zip(PLAYERS, map(int, wins), strict=True))
+    match.rematch = rematch.split()
+    match.open = set(seats.split())
+    unknown = {first, *match.rematch, *match.open}.difference(PLAYERS)
+    if unknown:
+        raise ValueError(f"there is no such player: {', '.join(unknown)}")
     return match
 
 
@@ -149,7 +133,7 @@ class Store:
         query = "SELECT * FROM matches ORDER BY left IS NULL, left, rowid"
         try:
             rows = self.connection.execute(query).fetchall()
-            return [make_match(Row(*row)) for row in rows]
+            return [make_match(row) for row in rows]
         except (ValueError, TypeError) as exc:
             raise sqlite3.DatabaseError(str(exc)) from exc
 

@@ -32,6 +32,8 @@ export const INITIAL_STATE = {
   hint: "", // the same, where one can see it anyway
   error: null, // { message, watch }: the last error on this connection
   problem: null, // { message, watch }: why there is no game here
+  typed: "", // the code with which somebody came here, if it's one
+  hasSeat: false, // whether the browser knows a seat at some match
   isOurs: false, // whether the seat that is taken is ours, in another tab
   isInviting: false, // whether the invitation is opened in play
   side: "join", // which link the invitation shows: "join" or "watch"
@@ -254,14 +256,14 @@ export function isCurrent(state) {
   return state.connection === "open" && state.problem === null;
 }
 
-// Return whether we are in a game, with somebody or until somebody comes back.
-export function isPlaying(state) {
-  return state.player !== null && isCurrent(state) && !isWaiting(state) && !isOver(state);
-}
-
 // Return whether there is no such game any more, so that its key is of no use.
 export function isNotFound({ problem }) {
   return problem?.message === GAME_NOT_FOUND;
+}
+
+// Return whether somebody else sits in the seat.
+export function isTaken({ problem }) {
+  return problem?.watch !== undefined;
 }
 
 // Return whether the server would accept a move of ours now.

@@ -1,7 +1,7 @@
 // The invitation: the link to a match, its code, and a picture of it. It has two sides,
-// one to play and one to watch.
+// one to play and one to watch. And where one types the code that somebody else has.
 
-import { FOLDER } from "./seat.js";
+import { FOLDER, readAddress } from "./seat.js";
 
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
@@ -44,7 +44,9 @@ function renderLink(card, href) {
   card.querySelector(".copy .label").textContent = "Copy";
   link.href = href;
   setText(card.querySelector(".address"), href.slice(href.indexOf("//") + 2, -6));
-  setText(card.querySelector(".code"), code);
+  const letters = card.querySelector(".code span");
+  setText(letters, code);
+  letters.style.setProperty("--broad", code.replace(/[^mw]/g, "").length);
   renderPicture(card.querySelector(".qrcode"), href);
 }
 
@@ -76,10 +78,30 @@ export function linkTo(side, { code, host }) {
   return `${url.href}${side === "join" ? "" : "?watch="}${code}`;
 }
 
+// Let somebody open the invitation, turn it round, close it, and copy or share its link.
+// change(changes) is told what changes in the state.
+export function offerInvitation(change) {
+  const card = document.querySelector(".invitation");
+  for (const button of document.querySelectorAll(".quiet .invite, .invitation .invite")) {
+    button.addEventListener("click", () => change({ isInviting: true }));
+  }
+  card.querySelector(".turn").addEventListener("click", () => {
+    change({ side: card.dataset.side === "join" ? "watch" : "join" });
+  });
+  const close = () => change({ isInviting: false, side: "join" });
+  card.querySelector(".close").addEventListener("click", close);
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && !card.querySelector(".close").hidden) {
+      close();
+    }
+  });
+  offerCopying((note) => change({ note }));
+}
+
 // Make the link, and the buttons below it, copy and share the address.
 //
 //   handleNote(text)  is told how copying went, in a sentence; "" after a while
-export function offerCopying(handleNote) {
+function offerCopying(handleNote) {
   const card = document.querySelector(".invitation");
   const link = card.querySelector("a");
   const copy = card.querySelector(".copy .label");
@@ -130,5 +152,39 @@ async function copyText(link) {
     // is the old way: copy what is selected.
     window.getSelection().selectAllChildren(link);
     return document.execCommand("copy");
+  }
+}
+
+// Go to the match whose code somebody types, or pastes with all that is around it.
+export function offerCodes() {
+  const form = document.querySelector(".typed");
+  const input = form.querySelector("input");
+  const follow = () => {
+    const { name, key } = readTyped(input.value);
+    if (key !== undefined) {
+      window.location.assign(name === "join" ? `./${key}` : `./?watch=${key}`);
+    }
+    return key !== undefined;
+  };
+  input.addEventListener("input", () => {
+    input.setCustomValidity("");
+    follow();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!follow()) {
+      input.setCustomValidity("A code has six letters and digits.");
+      input.reportValidity();
+    }
+  });
+  window.addEventListener("hashchange", () => window.location.reload());
+}
+
+// Return what a code, or a link to a match, asks for.
+function readTyped(text) {
+  try {
+    return readAddress(new URL(text.trim().replace(/[/]+$/, ""), window.location.href));
+  } catch {
+    return {}; // That is no address.
   }
 }

@@ -6,6 +6,8 @@
 // newest first, and in the entry of the tab's history the one that it shows, where a
 // reload and "Back" find it. No key stands in the address, which people send to others.
 
+import { isCurrent, isNotFound, isShared, isTaken } from "./game.js";
+
 const MOST_SEATS = 10;
 
 const CODE = /^[^\w]*([a-z0-9]{6})[^a-z0-9]*$/i;
@@ -41,6 +43,84 @@ function decode(text) {
   } catch {
     return text; // There is a percent sign in it that means nothing.
   }
+}
+
+// Return the route of this page to a match: it begins where the address, the history and
+// the browser lead, and tries one way after the other. It keeps the seat to which it led.
+//
+//   describe()        returns what the state has to know of it
+//   getInit()         returns the first event on a connection
+//   turn(state)       takes the next way after one that led nowhere, if there is one
+//   go(way)           goes somewhere else
+//   arrive(state)     notes where we are
+//   keepSeat(state)   stores the seat, once more when somebody else has come
+//   leaveSeat(state)  forgets it
+export function createRoute() {
+  const address = readAddress(window.location);
+  let ways = findWays(address, history.state, storedSeats());
+  let kept = "";
+
+  function describe() {
+    return {
+      // An address that isn't understood must not begin another game in silence.
+      ...(ways.length === 0 && { problem: { message: "This address leads to no game." } }),
+      typed: CODE.test(address.key) ? address.key : "",
+      hasSeat: storedSeats().length > 0,
+      isOurs: ways[0]?.isOurs === true,
+    };
+  }
+
+  function getInit() {
+    return ways[0].event;
+  }
+
+  function go(way) {
+    ways = [way];
+  }
+
+  function turn(state) {
+    const left = waysLeft(state);
+    if (left.length > 0) {
+      ways = left;
+    } else if (!isTaken(state)) {
+      forgetPlace();
+    }
+    return left.length > 0;
+  }
+
+  // Return the ways that are left when the first has led to no match.
+  function waysLeft(state) {
+    const [{ event, code, isOurs }, ...others] = ways;
+    if (isNotFound(state)) {
+      forgetSeat(event.join);
+      return code ? [joinBy(code), ...others] : others;
+    }
+    return isTaken(state) && !isOurs ? others : [];
+  }
+
+  function arrive({ player, keys }) {
+    const { code, rejoin, watch } = keys;
+    ways = player === null ? [watchBy(watch)] : waysBack({ code, key: rejoin });
+    showPlace({ ...keys, player });
+  }
+
+  function keepSeat(state) {
+    const { player, keys } = state;
+    if (isCurrent(state) && player !== null && keys.code !== null) {
+      const seat = { code: keys.code, key: keys.rejoin, isShared: isShared(state) };
+      if (kept !== JSON.stringify(seat)) {
+        kept = JSON.stringify(seat);
+        rememberSeat(seat);
+      }
+    }
+  }
+
+  function leaveSeat({ keys }) {
+    forgetSeat(keys.rejoin);
+    kept = "";
+  }
+
+  return { describe, getInit, turn, go, arrive, keepSeat, leaveSeat };
 }
 
 // Return the ways to try, one after the other until one leads to a match. A way is
@@ -82,7 +162,7 @@ function takeAgain({ code, key, isShared }) {
 }
 
 // Return the ways to come back to the seat that the page shows.
-export function waysBack({ code, key }) {
+function waysBack({ code, key }) {
   return [{ ...joinBy(key), code, isOurs: true }];
 }
 

@@ -9,6 +9,7 @@ const PULSE = 30; // milliseconds
 const SOUND = "sound";
 
 let context = null;
+let heard = null; // the last event that was heard on the board
 let isSilent = false;
 
 // Start the sound when somebody touches the page, and let the board be heard; getState()
@@ -62,9 +63,12 @@ export function tell({ type, player }, state, before) {
   }
 }
 
-// A checker lands after a delay in seconds, and bounces. Where sound is off, one feels
-// what somebody else has played.
+// A checker lands after a delay in seconds, and bounces.
+// Where sound is off, one feels what somebody else has played.
 function knock({ player, row, delay }, state) {
+  if (!isNews("play", state)) {
+    return;
+  }
   const pitch = 1.03 ** row;
   hit(delay, 1, pitch);
   hit(delay + 0.11, 0.3, pitch);
@@ -74,7 +78,11 @@ function knock({ player, row, delay }, state) {
 }
 
 // Four light up, after delays in seconds. Who has lost is told by the knock alone.
-function cheer({ delays }, { player, winner }) {
+function cheer({ delays }, state) {
+  const { player, winner } = state;
+  if (!isNews("win", state)) {
+    return;
+  }
   if (player === null || player === winner) {
     const volume = player === null ? 0.5 : 1;
     const type = "triangle";
@@ -83,6 +91,13 @@ function cheer({ delays }, { player, winner }) {
     tone({ type, frequency: 659, length: 0.22, delay: second, volume });
     tone({ type, frequency: 784, length: 0.5, delay: delays.at(-1), volume });
   }
+}
+
+// Return whether what the board shows has just happened. Who looks back sees it again.
+function isNews(type, { event }) {
+  const isNew = event?.type === type && event !== heard;
+  heard = event;
+  return isNew;
 }
 
 function hit(delay, volume, pitch) {

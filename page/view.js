@@ -1,7 +1,7 @@
 // The page as a picture of the state. describe() says in one object all that there is to
 // see, and render() draws it, whatever the page showed before.
 
-import { isSettled, renderBoard } from "../connect4.js";
+import { canMove, isSettled, renderBoard } from "../connect4.js";
 import {
   awayPlayers,
   canAskRematch,
@@ -10,6 +10,7 @@ import {
   isAway,
   isCurrent,
   isOver,
+  isTaken,
   isWaiting,
   playableColumns,
   score,
@@ -20,6 +21,7 @@ import {
 import { renderInvitation } from "./invitation.js";
 import { PLAYER2, PLAYERS, opponent } from "./rules.js";
 import {
+  countWatchers,
   describePlate,
   describeWatchers,
   name,
@@ -28,6 +30,10 @@ import {
   sentence,
   title,
 } from "./words.js";
+
+const BACK = { name: "back", label: "Back to your game", symbol: "arrow", look: "key" };
+// The phases in which we are in a game, with somebody or until somebody comes back.
+const GAME = ["turn", "theirs", "away", "free"];
 
 const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 
@@ -41,7 +47,8 @@ const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 //   act                                   the main button, or null: { name, label,
 //                                         symbol, look }
 //   review                                { shown, length }, or null
-//   lobby                                 { partner, isWaiting }, or null
+//   isWatching                            whether we do, too
+//   lobby                                 { partner, isWaiting, typed }, or null
 //   quiet                                 { invite, room, isDisabled }, or null
 //   invitation                            see renderInvitation()
 export function describe(state) {
@@ -61,6 +68,7 @@ export function describe(state) {
     sentence: sentence(state),
     plates: Object.fromEntries(PLAYERS.map((each) => [each, describeEach(state, each)])),
     watchers: isCurrent(state) ? state.spectators - (player === null ? 1 : 0) : 0,
+    isWatching: isCurrent(state) && player === null,
     board: describeBoard(state),
     act,
     review: canLookBack(state)
@@ -75,7 +83,7 @@ export function describe(state) {
 function phase(state) {
   const { connection, problem, player, winner, drawn, open } = state;
   if (problem !== null) {
-    return problem.watch === undefined ? "gone" : "taken";
+    return isTaken(state) ? "taken" : "gone";
   }
   if (connection !== "open") {
     return connection;
@@ -137,11 +145,11 @@ function describeEach(state, player) {
 function describeAct(state) {
   const { player, open, rematch, problem, shown, keys } = state;
   if (problem !== null) {
-    return problem.watch === undefined
-      ? NEW_GAME
-      : state.isOurs
-        ? null
-        : { name: "watch", label: "Watch", symbol: "eye", look: "key" };
+    if (!isTaken(state)) {
+      return keys === null && state.hasSeat ? BACK : NEW_GAME;
+    }
+    const watch = { name: "watch", label: "Watch", symbol: "eye", look: "key" };
+    return state.isOurs ? null : watch;
   }
   if (!isCurrent(state) || isWaiting(state)) {
     return null;
@@ -199,13 +207,17 @@ function describeCard(state) {
 // Who else waits on this network, and where to type a code.
 function describeLobby(state) {
   const isUsed = isCurrent(state) && isWaiting(state);
-  const isLost = state.problem !== null && state.problem.watch === undefined;
+  const isLost = state.problem !== null && !isTaken(state);
   const partner = isUsed ? state.partner : null;
-  return isUsed || isLost ? { partner, isWaiting: isUsed } : null;
+  const typed = isLost ? state.typed : "";
+  return isUsed || isLost ? { partner, isWaiting: isUsed, typed } : null;
 }
 
 function describeQuiet(state, act) {
   const { problem, connection, player, keys } = state;
+  if (act === BACK) {
+    return { invite: false, room: false, isDisabled: false };
+  }
   if (problem !== null || keys === null || isWaiting(state)) {
     return null;
   }
@@ -232,6 +244,10 @@ export function render(description) {
     return;
   }
   find(".loading")?.remove();
+  const before = document.body.dataset.phase;
+  if (before === "waiting" && GAME.includes(phase)) {
+    sink(find(".invitation"));
+  }
   Object.assign(document.body.dataset, { phase, player, winner, asked, card });
   setText(find(".status"), description.said);
   setText(find(".sentence"), description.sentence);
@@ -242,10 +258,36 @@ export function render(description) {
   renderQuiet(description);
   renderInvitation(description.invitation);
   keepFocus(focused);
+  if (GAME.includes(phase) && !GAME.includes(before)) {
+    offerFocus();
+  }
 }
 
 function find(selector) {
   return document.querySelector(selector);
+}
+
+// Let the card sink behind the edge of the table, for somebody has come. What moves is a
+// picture of it: the card itself is where it belongs in play.
+function sink(card) {
+  if (!canMove()) {
+    return;
+  }
+  const { left, top, width, height } = card.getBoundingClientRect();
+  const picture = document.createElement("div");
+  picture.className = "sinking";
+  picture.dataset.card = "large";
+  picture.inert = true;
+  picture.setAttribute("aria-hidden", true);
+  for (const [name, value] of Object.entries({ left, top, width, height })) {
+    picture.style[name] = `${value}px`;
+  }
+  picture.append(card.cloneNode(true));
+  for (const type of ["animationend", "animationcancel"]) {
+    picture.addEventListener(type, () => picture.remove());
+  }
+  // The style of the card follows from the body's.
+  document.documentElement.append(picture);
 }
 
 // Setting the same text would make screen readers say it again.
@@ -258,7 +300,7 @@ function setText(element, text) {
   }
 }
 
-function renderPlates({ plates, watchers }) {
+function renderPlates({ plates, watchers, isWatching }) {
   for (const [player, { name, score, said, marks }] of Object.entries(plates)) {
     const plate = find(`.plate.${player}`);
     setText(plate.querySelector(".name"), name);
@@ -268,8 +310,8 @@ function renderPlates({ plates, watchers }) {
       plate.classList.toggle(mark, isSet);
     }
   }
-  find(".watchers").hidden = watchers === 0;
-  setText(find(".watchers .count"), String(watchers));
+  find(".watchers").hidden = watchers === 0 && !isWatching;
+  setText(find(".watchers .count"), countWatchers(watchers, isWatching));
   find(".watchers").title = describeWatchers(watchers);
 }
 
@@ -306,6 +348,10 @@ function renderLobby({ lobby }) {
   section.querySelector(".rule").hidden = !lobby?.isWaiting || partner !== null;
   section.querySelector(".somebody").hidden = partner === null;
   section.querySelector(".watch").hidden = !lobby?.isWaiting;
+  if (lobby !== null) {
+    // As long as nobody has typed anything else
+    section.querySelector("input").defaultValue = lobby.typed;
+  }
   if (partner !== null) {
     section.querySelector(".play").href = `./${partner}`;
     setText(section.querySelector(".somebody .code"), partner);
@@ -323,20 +369,25 @@ function renderQuiet({ quiet }) {
 }
 
 // Where the focus goes when what had it isn't shown any more: to the first of these that
-// is. Otherwise it would be lost, and keys with it.
+// is. Otherwise it would be lost, and keys with it. Who watches has nothing to do on the
+// board, where the arrows don't look back.
 const PLACES = [
   "[data-card='open'] .copy",
-  ".board [tabindex='0']",
+  "[data-player]:not([data-player='']) .board [tabindex='0']",
+  ".review .move",
   ".invitation .copy",
   ".act",
   ".typed input",
 ];
 
 function keepFocus(focused) {
+  if (focused === document.body) {
+    return;
+  }
   const isShown =
     focused.getClientRects().length > 0 &&
     window.getComputedStyle(focused).visibility === "visible";
-  if (focused !== document.body && !isShown) {
+  if (!isShown) {
     PLACES.some((place) => {
       find(place)?.focus();
       return document.activeElement === find(place);
@@ -345,7 +396,7 @@ function keepFocus(focused) {
 }
 
 // Give the focus to the board, if nothing else has it.
-export function offerFocus() {
+function offerFocus() {
   if (document.activeElement === document.body) {
     find(".board [tabindex='0']").focus({ preventScroll: true, focusVisible: false });
   }

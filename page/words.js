@@ -5,8 +5,10 @@ import {
   awayPlayers,
   canLookBack,
   isCurrent,
+  isFull,
   isNotFound,
   isOver,
+  isTaken,
   isWaiting,
   score,
   shownMoves,
@@ -123,20 +125,31 @@ export function describePlate(state, player) {
     .join(", ");
 }
 
-// Return how many look on, in a sentence.
+// Return how many look on, apart from us, in a sentence.
 export function describeWatchers(count) {
+  if (count === 0) {
+    return "";
+  }
   return count === 1 ? "1 person is watching." : `${count} people are watching.`;
 }
 
+// Return the same in short, beside an eye, and whether we do.
+export function countWatchers(count, isWatching) {
+  if (!isWatching) {
+    return String(count);
+  }
+  return count === 0 ? "You watch" : `You + ${count}`;
+}
+
 // Return why a column can't be chosen, in a sentence, or "".
-export function describeRefusal(state, isFull, column) {
+export function describeRefusal(state, column) {
   if (!isCurrent(state) || isOver(state) || state.player === null) {
     return "";
   }
   if (turn(state) !== state.player) {
     return "It isn’t your turn.";
   }
-  return isFull ? `Column ${column + 1} is full.` : "";
+  return isFull(state, column) ? `Column ${column + 1} is full.` : "";
 }
 
 // Return the question before the other player's seat is given away.
@@ -156,7 +169,7 @@ function describeTrouble(state) {
   }
   switch (connection) {
     case "unreachable":
-      return `Can’t reach the games at ${state.address}. A firewall may be why.`;
+      return `Can’t reach the games at ${state.address}. A firewall may be why.`;
     case "reconnecting":
       return "The connection is lost. Reconnecting…";
     case "stopped":
@@ -169,16 +182,19 @@ function describeTrouble(state) {
 }
 
 function describeProblem(state) {
-  const { message, watch } = state.problem;
-  if (watch !== undefined) {
+  if (isTaken(state)) {
     return state.isOurs
-      ? "You are playing this in another tab."
+      ? "You are playing this in another tab. When that is closed, it goes on here."
       : "Somebody else is playing here.";
   }
   if (isNotFound(state)) {
-    return state.keys === null ? "There is no such game." : "This game is gone.";
+    return state.keys !== null
+      ? "This game is gone."
+      : state.typed
+        ? `No game has the code ${state.typed}.`
+        : "There is no such game.";
   }
-  return message || "The server has ended the connection.";
+  return state.problem.message || "The server has ended the connection.";
 }
 
 function describeNews(state) {

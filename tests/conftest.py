@@ -39,10 +39,18 @@ BROWSER_OPTIONS = [
 
 
 @pytest.fixture
-async def server():
-    """A live server, that must be empty at the end of the test."""
+async def server(monkeypatch):
+    """
+    A live server, that must be empty at the end of the test.
+
+    Presence is announced without delay.
+
+    """
+    import app
     from helpers import Server, forget_all, serve, stop
 
+    app.UNTOLD.clear()
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
     games = await serve()
     server = Server(games)
     yield server
@@ -67,19 +75,17 @@ async def launch():
         cwd=HERE,
     ):
         page = Page(port or free_port())
-        if games is not None:
-            options = ("--games", games, *options)
-        if bind is not None:
-            options = ("--bind", bind, *options)
+        for name, value in (("--bind", bind), ("--games", games)):
+            options = options if value is None else (name, value, *options)
         process = await execute(*command, page.port, *options, cwd=cwd)
-        programs.append(Program(process, page))
+        programs.append(program := Program(process, page))
         async with asyncio.timeout(TIMEOUT):
             with contextlib.suppress(asyncio.IncompleteReadError):
                 text = await process.stdout.readuntil(b"Ctrl-C stops.\n")
-                programs[-1].text = text.decode()
-        if not programs[-1].text:
+                program.text = text.decode()
+        if not program.text:
             pytest.fail(f"the program ended: {await result(process)}")
-        return programs[-1]
+        return program
 
     yield launch
     for program in programs:
@@ -88,15 +94,6 @@ async def launch():
         if program.process.returncode is None:
             program.process.kill()
         await program.process.communicate()
-
-
-@pytest.fixture
-def at_once(monkeypatch):
-    """Presence is announced without delay."""
-    import app
-
-    app.UNTOLD.clear()
-    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -165,17 +162,6 @@ async def stage(browser):
     for page in pages:
         await page.close()
     assert problems == []
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A folder with a certificate for localhost, and its key."""
-    from proxy import OPENSSL, make_certificate, need
-
-    need("openssl", OPENSSL)
-    folder = tmp_path_factory.mktemp("certificate")
-    make_certificate(folder)
-    return folder
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
 """What the tests have in common but for the fixtures: clients, servers, games."""
 
 import asyncio
+import collections
 import contextlib
 import json
 import os
 import random
+import re
 import signal
 import socket
 import time
-import typing
 
-import pytest
 from websockets.asyncio.client import connect
 
 import app
@@ -19,16 +19,94 @@ from serving import HERE, SUBPROTOCOL, listen
 TIMEOUT = 10  # seconds
 
 # Columns in which players drop checkers in turn, so that red wins with the last
-# one, and so that nobody wins.
+# one, so that yellow does, and so that nobody wins.
 RED_WINS = [0, 1, 0, 1, 0, 1, 0]
+YELLOW_WINS = [6, *RED_WINS]
 DRAWN = [int(column) for column in "063055116230561251554304342313166024464022"]
 
 # The options of a client that knows the subprotocol.
 V2 = {"subprotocols": [SUBPROTOCOL]}
 
+# Those of all clients. Who has not received all messages isn't waited for.
+CLIENT_OPTIONS = {
+    "compression": None,
+    "ping_interval": None,
+    "max_queue": None,
+    "close_timeout": 1,
+}
+
 # All the keys that were ever handed out to a client.
 KEYS = set()
 KEY_NAMES = "join", "watch", "rejoin", "code"
+
+# What nobody may send, unless a client of the subprotocol sends its events.
+NOT_EXPECTED = [
+    *("", "hello", "3", '"play"', "null", "NaN", '{"type": "play", "column": 3'),
+    *('[{"type": "play", "column": 3}]', '{"column": 3}', '{"type": null}'),
+    *('{"type": {"type": "play"}}', '{"type": "resign"}', '{"type": "init"}'),
+    *('{"type": "win", "player": "red"}', '{"type": "rematch"}', '{"type": "ping"}'),
+    *(b'{"type": "play", "column": 3}', b"\x00\xff\xfe", '{"type": "\\ud800"}'),
+    *("[" * 1024, '{"a":' * 200, "1" * 1024, '"' + "x" * 1022 + '"'),
+]
+
+# Events
+
+DRAW = {"type": "draw"}
+NOT_FOUND = {"type": "error", "message": "Game not found."}
+TAKEN = {"type": "error", "message": "The game already has this player."}
+PING, PONG = {"type": "ping"}, {"type": "pong"}
+
+
+def played(*columns, first="red"):
+    """Return the "play" events of moves in these columns by alternate players."""
+    players = [first, other(first)]
+    return [
+        {
+            "type": "play",
+            "player": players[number % 2],
+            "column": column,
+            "row": columns[:number].count(column),
+        }
+        for number, column in enumerate(columns)
+    ]
+
+
+def started(player="red", red=0, yellow=0):
+    wins = {"red": red, "yellow": yellow}
+    return {"type": "start", "player": player, "wins": wins}
+
+
+def won(player):
+    return {"type": "win", "player": player}
+
+
+def asked(player):
+    return {"type": "rematch", "player": player}
+
+
+def present(*players, spectators=0, open=()):
+    return {
+        "type": "presence",
+        "players": list(players),
+        "open": list(open),
+        "spectators": spectators,
+    }
+
+
+def waiting(code=None):
+    return {"type": "waiting", "code": code}
+
+
+def other(player):
+    return "yellow" if player == "red" else "red"
+
+
+def is_answer_to_ping(event):
+    """Tell whether an event answers ping, which a base client may not send."""
+    return event == PONG or '"ping"' in event.get("message", "")
+
+
+# Clients
 
 
 class Client:
@@ -47,33 +125,49 @@ class Client:
     async def play(self, column):
         await self.send({"type": "play", "column": column})
 
-    async def receive(self):
-        """Return the next event."""
+    async def ask(self):
+        """Ask for a rematch."""
+        await self.send({"type": "rematch"})
+
+    async def open_seat(self, player):
+        await self.send({"type": "open", "player": player})
+
+    async def receive(self, kind=None):
+        """Return the next event, or the next one of a kind."""
         async with asyncio.timeout(TIMEOUT):
             event = json.loads(await self.websocket.recv())
         KEYS.update(event[name] for name in KEY_NAMES if event.get(name))
         if event["type"] == "init":
             self.init = event
-        return event
+        return event if kind in (None, event["type"]) else await self.receive(kind)
+
+    async def receive_until(self, event):
+        """Receive events until this one has come."""
+        while await self.receive() != event:
+            pass
+
+    async def hear(self):
+        """Return all the events that the server has sent and nobody received yet."""
+        await self.send(PING)
+        events = []
+        while not is_answer_to_ping(event := await self.receive()):
+            events.append(event)
+        return events
 
     async def expect(self, *events):
         """Receive events, and check that they are just these."""
         assert [await self.receive() for _ in events] == list(events)
 
     async def expect_error(self, text=""):
-        """Receive an error, check that it contains a text, and return the event."""
+        """Receive an error, and check that it's a sentence that contains a text."""
         event = await self.receive()
         assert event["type"] == "error"
         assert text in event["message"]
-        return event
+        assert len(event["message"].split()) > 2
 
     async def expect_nothing(self):
         """Check that the server has sent nothing that wasn't received yet."""
-        async with asyncio.timeout(TIMEOUT):
-            await (await self.websocket.ping())
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0):
-                pytest.fail(f"unexpected: {await self.websocket.recv()}")
+        assert await self.hear() == []
 
     async def expect_close(self, code):
         """Check that the server closes the connection, with this code."""
@@ -81,12 +175,55 @@ class Client:
             await self.websocket.wait_closed()
         assert self.websocket.close_code == code
 
+    async def expect_refusal(self, event=NOT_FOUND):
+        """Check that whoever came is told why not, and is sent away."""
+        await self.expect(event)
+        await self.expect_close(1000)
+
     async def close(self):
         await self.websocket.close()
 
     def vanish(self):
         """End the connection without a word, as a crash does."""
         self.websocket.transport.abort()
+
+    def freeze(self):
+        """Receive nothing from now on, not even pings."""
+        self.websocket.transport.pause_reading()
+
+    def thaw(self):
+        self.websocket.transport.resume_reading()
+
+
+async def expect_all(clients, *events):
+    """Check that each of some clients receives just these events, and no more."""
+    for client in clients:
+        await client.expect(*events)
+    for client in clients:
+        await client.expect_nothing()
+
+
+async def play_moves(red, yellow, columns, first="red", then=()):
+    """Play moves; both players receive them, and what is said to follow."""
+    movers = [red, yellow] if first == "red" else [yellow, red]
+    for number, event in enumerate(played(*columns, first=first)):
+        await movers[number % 2].play(event["column"])
+        for player in (red, yellow):
+            await player.expect(event)
+    for player in (red, yellow):
+        await player.expect(*then)
+
+
+async def begin_rematch(red, yellow, start):
+    """Both players ask for a rematch, which begins with ``start``."""
+    await red.ask()
+    await yellow.expect(asked("red"))
+    await yellow.ask()
+    await yellow.expect(asked("yellow"), start)
+    await red.expect(asked("red"), asked("yellow"), start)
+
+
+# Servers
 
 
 class Server:
@@ -106,28 +243,55 @@ class Server:
 
     async def connect(self, path="", *, address=None, **options):
         """Connect a client that doesn't say who it is yet."""
-        # A client whose messages were not all received isn't waited for.
-        defaults = {"compression": None, "ping_interval": None, "close_timeout": 1}
-        options = {**defaults, **options}
+        options = {**CLIENT_OPTIONS, **options}
         client = Client(await connect((address or self.address) + path, **options))
         self.clients.append(client)
         return client
 
+    async def enter(self, event, **options):
+        """Connect a client, and have it say who it is by what an init event has."""
+        client = await self.connect(**options)
+        await client.send({"type": "init", **event})
+        return client
+
     async def start(self, **options):
         """Connect a first player; return the client and its init event."""
-        client = await self.connect(**options)
-        await client.send({"type": "init"})
+        client = await self.enter({}, **options)
         return client, await client.receive()
 
     async def join(self, join_key, **options):
-        client = await self.connect(**options)
-        await client.send({"type": "init", "join": join_key})
-        return client
+        return await self.enter({"join": join_key}, **options)
 
     async def watch(self, watch_key, **options):
-        client = await self.connect(**options)
-        await client.send({"type": "init", "watch": watch_key})
-        return client
+        return await self.enter({"watch": watch_key}, **options)
+
+    async def start_base_game(self):
+        """Return both players of a new game in the base protocol, and a spectator."""
+        red, init = await self.start()
+        clients = red, await self.join(init["join"]), await self.watch(init["watch"])
+        await expect_all(clients)
+        return clients
+
+    async def start_game(self):
+        """Return both players of a new game, who know of each other."""
+        red, init = await self.start(**V2)
+        yellow = await self.join(init["code"], **V2)
+        for player in (red, yellow):
+            await player.receive_until(present("red", "yellow"))
+        return red, yellow
+
+    async def watch_game(self, *players):
+        """Return a spectator of their game, when all of them know that they watch."""
+        spectator = await self.watch(players[0].init["watch"], **V2)
+        told = await spectator.receive("presence")
+        for player in players:
+            await player.receive_until(told)
+        return spectator
+
+    async def come_back(self, client, **options):
+        """Connect again, with the key that a client was given last."""
+        way, name = ("join", "rejoin") if "rejoin" in client.init else ("watch",) * 2
+        return await self.enter({way: client.init[name]}, **{**V2, **options})
 
     @contextlib.asynccontextmanager
     async def departure(self):
@@ -137,19 +301,11 @@ class Server:
         async with asyncio.timeout(TIMEOUT):
             await asyncio.wait(handlers, return_when=asyncio.FIRST_COMPLETED)
 
-
-def played(*columns, first="red"):
-    """Return the "play" events of moves in these columns by alternate players."""
-    players = ["red", "yellow"] if first == "red" else ["yellow", "red"]
-    return [
-        {
-            "type": "play",
-            "player": players[number % 2],
-            "column": column,
-            "row": columns[:number].count(column),
-        }
-        for number, column in enumerate(columns)
-    ]
+    async def leave(self, *clients):
+        """Let clients leave, one after the other."""
+        for client in clients:
+            async with self.departure():
+                await client.close()
 
 
 async def serve(port=0):
@@ -210,173 +366,14 @@ class Site:
         return f"http://127.0.0.1:{self.port}/"
 
 
-# What nobody may send, unless a client of the subprotocol sends its events.
-NOT_EXPECTED = [
-    "",
-    "hello",
-    '{"type": "play", "column": 3',
-    "3",
-    '"play"',
-    "null",
-    '[{"type": "play", "column": 3}]',
-    '{"column": 3}',
-    '{"type": null}',
-    '{"type": {"type": "play"}}',
-    '{"type": "resign"}',
-    '{"type": "init"}',
-    '{"type": "win", "player": "red"}',
-    '{"type": "rematch"}',
-    '{"type": "ping"}',
-    b'{"type": "play", "column": 3}',
-    b"\x00\xff\xfe",
-    "[" * 1024,
-    '{"a":' * 200,
-    "1" * 1024,
-    "NaN",
-    '{"type": "\\ud800"}',
-    '"' + "x" * 1022 + '"',
-]
-
-# Events, and what players do
-
-DRAW = {"type": "draw"}
-NOT_FOUND = {"type": "error", "message": "Game not found."}
-NOT_YOUR_TURN = {"type": "error", "message": "It isn't your turn."}
-PONG = {"type": "pong"}
-
-
-def started(player="red", red=0, yellow=0):
-    wins = {"red": red, "yellow": yellow}
-    return {"type": "start", "player": player, "wins": wins}
-
-
-def won(player):
-    return {"type": "win", "player": player}
-
-
-def asked(player):
-    return {"type": "rematch", "player": player}
-
-
-def present(*players, spectators=0, open=()):
-    return {
-        "type": "presence",
-        "players": list(players),
-        "open": list(open),
-        "spectators": spectators,
-    }
-
-
-def waiting(code=None):
-    return {"type": "waiting", "code": code}
-
-
-async def hear(client):
-    """Return all the events that the server has sent and nobody received yet."""
-    await client.send({"type": "ping"})
-    events = []
-    while (event := await client.receive()) != PONG:
-        events.append(event)
-    return events
-
-
-async def hear_presence(client):
-    """Return who is here, as the client is told next."""
-    while (event := await client.receive())["type"] != "presence":
-        pass
-    return event
-
-
-async def come_back(server, client, **options):
-    """Connect again, with the key that a client was given last."""
-    options = {**V2, **options}
-    if "rejoin" in client.init:
-        return await server.join(client.init["rejoin"], **options)
-    return await server.watch(client.init["watch"], **options)
-
-
-def sitting(player, red, yellow):
-    """Return the one of two clients who is this player."""
-    return red if player == "red" else yellow
-
-
-async def start_game(server):
-    """Return both players of a new game, who know of each other, and its init event."""
-    red, init = await server.start(**V2)
-    yellow = await server.join(init["code"], **V2)
-    while await hear_presence(red) != present("red", "yellow"):
-        pass
-    assert await hear_presence(yellow) == present("red", "yellow")
-    return red, yellow, init
-
-
-async def watch_game(server, *players):
-    """Return a spectator of their game, when all of them know that they watch."""
-    spectator = await server.watch(players[0].init["watch"], **V2)
-    told = await hear_presence(spectator)
-    for player in players:
-        while await hear_presence(player) != told:
-            pass
-    return spectator
-
-
-async def play_all(red, yellow, columns, first="red", then=()):
-    """Play whole moves; both players receive them, and what is said to follow."""
-    movers = [red, yellow] if first == "red" else [yellow, red]
-    events = played(*columns, first=first)
-    for number, column in enumerate(columns):
-        await movers[number % 2].play(column)
-        for player in (red, yellow):
-            await player.expect(events[number])
-    for player in (red, yellow):
-        await player.expect(*then)
-
-
-async def ask(client):
-    await client.send({"type": "rematch"})
-
-
-async def open_seat(client, player):
-    await client.send({"type": "open", "player": player})
-
-
-async def stand_up(player):
-    """Have a player open their own seat; return what they hear as a spectator."""
-    await open_seat(player, player.init["player"])
-    while player.init["player"] is not None:
-        await player.receive()
-    return await hear(player)
-
-
-async def begin_rematch(red, yellow, start):
-    """Both players ask for a rematch, which begins with ``start``."""
-    await ask(red)
-    await yellow.expect(asked("red"))
-    await ask(yellow)
-    await yellow.expect(asked("yellow"), start)
-    await red.expect(asked("red"), asked("yellow"), start)
-
-
-async def start_base_game(server):
-    """Return both players of a new game in the base protocol, and its init event."""
-    red, init = await server.start()
-    yellow = await server.join(init["join"])
-    await yellow.expect_nothing()
-    return red, yellow, init
-
-
 # Requests, and processes
 
 # A request that somebody begins and doesn't end.
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
 
 
-class Answer(typing.NamedTuple):
-    """What the server answered to a request."""
-
-    status: int
-    headers: dict
-    body: bytes
+# What the server answered to a request.
+Answer = collections.namedtuple("Answer", "status headers body")
 
 
 class Page:
@@ -386,21 +383,27 @@ class Page:
         self.port = port
         self.host = host
 
-    async def exchange(self, data, end=False):
-        """Send some bytes, maybe as the last ones, and return all that come back."""
+    @contextlib.asynccontextmanager
+    async def open(self, data=HALF, end=False):
+        """Send some bytes, maybe as the last ones; give what reads the answer."""
         async with asyncio.timeout(TIMEOUT):
             reader, writer = await asyncio.open_connection(self.host, self.port)
             try:
                 writer.write(data)
                 if end:
                     writer.write_eof()
-                return await reader.read()
+                yield reader
             finally:
                 writer.close()
                 with contextlib.suppress(ConnectionError):
                     await writer.wait_closed()
 
-    async def request(self, path, *, method="GET", headers=("Host: 127.0.0.1:8000",)):
+    async def exchange(self, data, end=False):
+        """Send some bytes, maybe as the last ones, and return all that come back."""
+        async with self.open(data, end) as reader:
+            return await reader.read()
+
+    async def request(self, path, *headers, method="GET"):
         """Send a request, and return the answer, in which no header comes twice."""
         lines = [f"{method} {path} HTTP/1.1", *headers, "", ""]
         data = await self.exchange("\r\n".join(lines).encode("latin-1"))
@@ -409,19 +412,6 @@ class Page:
         headers = dict(line.split(": ", 1) for line in lines)
         assert len(headers) == len(lines)
         return Answer(int(status.split()[1]), headers, body)
-
-    @contextlib.asynccontextmanager
-    async def half_open(self, data=HALF):
-        """Begin a request, and leave it at that until the end of the block."""
-        _, writer = await asyncio.open_connection(self.host, self.port)
-        writer.write(data)
-        try:
-            await writer.drain()
-            yield
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
 
 
 async def execute(*command, cwd=HERE):
@@ -451,10 +441,9 @@ def free_port():
         port = random.randrange(10_000, 32_000)
         with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
             for number in (port, port + 1):
-                sockets.enter_context(socket.create_server(("", number)))
-                if has_ipv6():
-                    ipv6 = socket.create_server(("", number), family=socket.AF_INET6)
-                    sockets.enter_context(ipv6)
+                for family in (socket.AF_INET, socket.AF_INET6)[: 1 + has_ipv6()]:
+                    server = socket.create_server(("", number), family=family)
+                    sockets.enter_context(server)
             return port
 
 
@@ -480,8 +469,21 @@ class Program(Server):
         return self.page.port
 
     async def stop(self, number=signal.SIGTERM, errors=""):
-        """Stop the program by a signal, and check that it ends well and in time."""
+        """
+        Stop the program by a signal, and check that it ends well and in time.
+
+        ``errors`` is a regular expression for all that it may have complained of.
+
+        """
         began = time.monotonic()
         self.process.send_signal(number)
-        assert await result(self.process) == (0, "", errors)
+        status, output, complaints = await result(self.process)
+        assert (status, output) == (0, "")
+        assert re.fullmatch(errors, complaints)
         assert time.monotonic() - began < 3
+
+    async def kill(self):
+        """End the program as a loss of power does, but for the disk."""
+        self.process.kill()
+        async with asyncio.timeout(TIMEOUT):
+            await self.process.wait()

@@ -24,7 +24,7 @@ PHONE = {
 # What one reads.
 LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
-TAKEN = "You are playing this in another tab."
+TAKEN = "You are playing this in another tab. When that is closed, it goes on here."
 
 # What there is to see on a page, of which the names are those of the style sheet; the
 # board by columns from the left and from the bottom.

@@ -58,6 +58,7 @@ STEPS = {
     "we move": {"column": 3},
     "we ask": {"isAsking": True},
     "we invite": {"isInviting": True},
+    "we type": {"typed": "k7qx2m"},
     "it's ours": {"isOurs": True},
     "hint": {"hint": "Column 2 is full."},
 }
@@ -127,6 +128,7 @@ STATES = {
     "seat of others": "open; taken; closed",
     "game gone": "red RY 3342; lost; open; not found; closed",
     "address unknown": "open; not found; closed",
+    "code unknown": "we type; open; not found; closed",
 }
 
 

@@ -35,39 +35,21 @@ ALL = "0.0.0.0", "::"
 
 # Networks, as ip sets them up: a "tap" is like a network card, a "tun" like a tunnel.
 # "nodad" lets an address be used at once.
-HOTSPOT = """
-ip tuntap add hotspot mode tap
-ip addr add 192.168.4.1/24 dev hotspot
-ip link set hotspot up
+DEVICE = """
+ip tuntap add {name} mode {mode}
+ip addr add {address} dev {name}
+ip link set {name} up
 """
-CABLE = """
-ip tuntap add cable mode tap
-ip addr add 10.0.0.7/8 dev cable
-ip link set cable up
-"""
-PUBLIC = """
-ip tuntap add aaa mode tap
-ip addr add 93.184.215.5/24 dev aaa
-ip link set aaa up
-ip route add default via 93.184.215.1
-"""
-TUNNEL = """
-ip tuntap add aaa mode tun
-ip addr add 10.8.0.2 peer 10.8.0.1 dev aaa
-ip link set aaa up
-ip route add default dev aaa
-ip route add 0.0.0.0/1 dev aaa
-ip route add 128.0.0.0/1 dev aaa
-"""
-ASLEEP = """
-ip tuntap add asleep mode tap
-ip addr add 192.168.9.9/24 dev asleep
-"""
-NO_LEASE = """
-ip tuntap add aaa mode tap
-ip addr add 169.254.7.7/16 dev aaa
-ip link set aaa up
-"""
+HOTSPOT = DEVICE.format(name="hotspot", mode="tap", address="192.168.4.1/24")
+CABLE = DEVICE.format(name="cable", mode="tap", address="10.0.0.7/8")
+NO_LEASE = DEVICE.format(name="aaa", mode="tap", address="169.254.7.7/16")
+ASLEEP = DEVICE.format(name="asleep", mode="tap", address="192.168.9.9/24")
+ASLEEP += "ip link set asleep down\n"
+PUBLIC = DEVICE.format(name="aaa", mode="tap", address="93.184.215.5/24")
+PUBLIC += "ip route add default via 93.184.215.1\n"
+TUNNEL = DEVICE.format(name="aaa", mode="tun", address="10.8.0.2 peer 10.8.0.1")
+TUNNEL += "ip route add default dev aaa\n"
+TUNNEL += "ip route add 0.0.0.0/1 dev aaa\nip route add 128.0.0.0/1 dev aaa\n"
 GLOBAL = """
 ip -6 addr add fe80::7/64 dev hotspot nodad
 ip -6 addr add 2001:db8:4::1/64 dev hotspot nodad
@@ -96,9 +78,9 @@ def command_in(network, *command):
     return ["unshare", "-n", "sh", "-c", IN_A_NETWORK, "sh", network, *command]
 
 
-async def find(network, *listening):
+async def find(network, *listening, code=""):
     """Return the addresses that are found in a network, and their interfaces."""
-    command = command_in(network, sys.executable, "-c", FIND, *listening)
+    command = command_in(network, sys.executable, "-c", code + FIND, *listening)
     status, output, errors = await result(await execute(*command))
     assert (status, errors) == (0, "")
     return [(name, address) for name, address in json.loads(output)]
@@ -121,115 +103,53 @@ async def running_in(network, *options):
             await process.wait()
 
 
-HOTSPOT_FOUND = "hotspot", "192.168.4.1"
-CABLE_FOUND = "cable", "10.0.0.7"
-TUNNEL_FOUND = "aaa", "10.8.0.2"
-GLOBAL_FOUND = "hotspot", "2001:db8:4::1"
+# What is set up, and which addresses are found, the best first.
+HERE_ON = "hotspot", "192.168.4.1"
+IN_TUNNEL = "aaa", "10.8.0.2"
+BY_IPV6 = "hotspot", "2001:db8:4::1"
+FOUND = {
+    "no network": ("", []),
+    "interface that is down": (ASLEEP, []),
+    "hotspot, and one that is down": (HOTSPOT + ASLEEP, [HERE_ON]),
+    "nothing but a tunnel": (TUNNEL, [IN_TUNNEL]),
+    "tunnel last": (TUNNEL + HOTSPOT, [HERE_ON, IN_TUNNEL]),
+    "private first": (PUBLIC + HOTSPOT, [HERE_ON, ("aaa", "93.184.215.5")]),
+    "no lease last": (NO_LEASE + HOTSPOT, [HERE_ON, ("aaa", "169.254.7.7")]),
+    "all private ones": (HOTSPOT + CABLE, [HERE_ON, ("cable", "10.0.0.7")]),
+    "IPv6 last": (TUNNEL + HOTSPOT + GLOBAL, [HERE_ON, IN_TUNNEL, BY_IPV6]),
+}
 
 
-@pytest.mark.parametrize(
-    ("network", "found"),
-    [
-        ("", []),
-        (ASLEEP, []),
-        (HOTSPOT, [HOTSPOT_FOUND]),
-        (HOTSPOT + ASLEEP, [HOTSPOT_FOUND]),
-        (HOTSPOT + "ip link set hotspot name wlan0", [("wlan0", "192.168.4.1")]),
-        (TUNNEL, [TUNNEL_FOUND]),
-        (TUNNEL + HOTSPOT, [HOTSPOT_FOUND, TUNNEL_FOUND]),
-        (PUBLIC + HOTSPOT, [HOTSPOT_FOUND, ("aaa", "93.184.215.5")]),
-        (NO_LEASE + HOTSPOT, [HOTSPOT_FOUND, ("aaa", "169.254.7.7")]),
-        (HOTSPOT + GLOBAL, [HOTSPOT_FOUND, GLOBAL_FOUND]),
-        (TUNNEL + HOTSPOT + GLOBAL, [HOTSPOT_FOUND, TUNNEL_FOUND, GLOBAL_FOUND]),
-    ],
-    ids=[
-        *("no network", "interface that is down", "hotspot", "only what is up"),
-        *("other name", "nothing but a tunnel", "tunnel last", "private first"),
-        *("no lease last", "IPv6 after IPv4", "IPv6 after tunnel"),
-    ],
-)
+@pytest.mark.parametrize(("network", "found"), FOUND.values(), ids=FOUND)
 async def test_addresses_at_which_others_reach_the_server_are_found(network, found):
-    assert await find(network, *ALL) == found
+    assert await find(network, "0.0.0.0", "::") == found
 
 
-async def test_all_private_networks_are_told():
-    assert {*await find(HOTSPOT + CABLE, *ALL)} == {HOTSPOT_FOUND, CABLE_FOUND}
+# What the server listens on, and what is told of that.
+LISTENING = [
+    (["0.0.0.0"], [HERE_ON]),
+    (["::"], [BY_IPV6]),
+    (["127.0.0.1", "::1"], []),
+    (["192.168.4.1"], [(None, "192.168.4.1")]),
+]
 
 
-@pytest.mark.parametrize(
-    ("listening", "found"),
-    [
-        (["0.0.0.0"], [HOTSPOT_FOUND]),
-        (["::"], [GLOBAL_FOUND]),
-        (["127.0.0.1"], []),
-        (["127.0.0.1", "::1"], []),
-        (["192.168.4.1"], [(None, "192.168.4.1")]),
-    ],
-    ids=lambda value: ",".join(value) if value and isinstance(value[0], str) else "",
-)
+@pytest.mark.parametrize(("listening", "found"), LISTENING)
 async def test_only_what_the_server_listens_on_is_told(listening, found):
     assert await find(HOTSPOT + GLOBAL, *listening) == found
 
 
-# The program
+# Systems that don't tell their addresses.
+SILENT = {
+    "no ioctl": "import sys; sys.modules['fcntl'] = None",
+    "other system": "import sys; sys.platform = 'sunos5'",
+}
 
 
-async def test_program_tells_only_localhost_where_there_is_no_network():
-    async with running_in("") as lines:
-        assert lines == [("machine", "http://localhost:8000/", "")]
-
-
-async def test_program_names_no_interface_where_there_is_only_one():
-    async with running_in(HOTSPOT) as lines:
-        assert lines == [
-            ("machine", "http://localhost:8000/", ""),
-            ("network", "http://192.168.4.1:8000/", ""),
-        ]
-
-
-async def test_program_names_the_interfaces_where_there_are_several():
-    async with running_in(TUNNEL + HOTSPOT + GLOBAL) as lines:
-        assert lines == [
-            ("machine", "http://localhost:8000/", ""),
-            ("network", "http://192.168.4.1:8000/", "hotspot"),
-            ("network", "http://10.8.0.2:8000/", "aaa"),
-            ("network", "http://[2001:db8:4::1]:8000/", "hotspot"),
-        ]
-
-
-@pytest.mark.parametrize(
-    ("address", "host"), [("0.0.0.0", "192.168.4.1"), ("::", "[2001:db8:4::1]")]
-)
-async def test_program_tells_the_addresses_of_one_family(address, host):
-    async with running_in(HOTSPOT + GLOBAL, "--bind", address) as lines:
-        assert [url for _, url, _ in lines] == [
-            "http://localhost:8000/",
-            f"http://{host}:8000/",
-        ]
-
-
-async def test_program_tells_the_address_that_was_given_and_no_other():
-    async with running_in(HOTSPOT + CABLE, "--bind", "10.0.0.7") as lines:
-        assert lines == [("network", "http://10.0.0.7:8000/", "")]
-
-
-# Where the system doesn't tell
-
-
-@pytest.mark.parametrize("system", ["no ioctl", "other system"])
-async def test_address_is_found_by_the_route_where_there_is_nothing_else(
-    system, monkeypatch
-):
-    code = {
-        "no ioctl": "sys.modules['fcntl'] = None",
-        "other system": "sys.platform = 'sunos5'",
-    }[system]
-    hidden = FIND.replace("import json, sys\n", f"import json, sys\n{code}\n")
+@pytest.mark.parametrize("code", SILENT.values(), ids=SILENT)
+async def test_address_is_found_by_the_route_where_there_is_nothing_else(code):
     route = HOTSPOT + "ip route add default via 192.168.4.2"
-    command = command_in(route, sys.executable, "-c", hidden, "0.0.0.0")
-    status, output, errors = await result(await execute(*command))
-    assert (status, errors) == (0, "")
-    assert json.loads(output) == [[None, "192.168.4.1"]]
+    assert await find(route, "0.0.0.0", code=code) == [(None, "192.168.4.1")]
 
 
 def test_system_is_not_asked_while_there_are_too_many_open_files(monkeypatch):
@@ -238,3 +158,31 @@ def test_system_is_not_asked_while_there_are_too_many_open_files(monkeypatch):
 
     monkeypatch.setattr(addresses.socket, "socket", fail)
     assert addresses.ask("lo", 0) is None
+
+
+# The program in a network, by its options, and where the page can be opened by what
+# it prints. It names the interfaces where there are several.
+PRINTED = [
+    ("", [], ["localhost"]),
+    (HOTSPOT, [], ["localhost", "192.168.4.1"]),
+    (HOTSPOT + GLOBAL, ["--bind", "::"], ["localhost", "[2001:db8:4::1]"]),
+    (HOTSPOT + CABLE, ["--bind", "10.0.0.7"], ["10.0.0.7"]),
+    (
+        TUNNEL + HOTSPOT + GLOBAL,
+        [],
+        ["localhost", "192.168.4.1", "10.8.0.2", "[2001:db8:4::1]"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("network", "options", "hosts"), PRINTED)
+async def test_program_prints_where_the_page_can_be_opened(network, options, hosts):
+    async with running_in(network, *options) as lines:
+        assert [url for _, url, _ in lines] == [
+            f"http://{host}:8000/" for host in hosts
+        ]
+    names = [name for where, _, name in lines if where == "network"]
+    assert names == (
+        ["hotspot", "aaa", "hotspot"] if len(names) > 1 else [""] * len(names)
+    )
+    assert [where for where, _, _ in lines].count("machine") == hosts.count("localhost")

@@ -1,4 +1,9 @@
-"""Tests of the base protocol: what a client sees of the server."""
+"""
+Tests of the base protocol: what a client of the tutorial sees of the server.
+
+Here is what is refused, in which words, and how connections end then, for all clients.
+
+"""
 
 import asyncio
 
@@ -10,202 +15,154 @@ from helpers import (
     NOT_EXPECTED,
     NOT_FOUND,
     RED_WINS,
-    play_all,
+    TAKEN,
+    V2,
+    YELLOW_WINS,
+    expect_all,
+    play_moves,
     played,
-    start_base_game,
+    present,
+    won,
 )
 
 # Starting, joining, watching
 
 
-async def test_starting_gives_two_different_keys(server):
-    _, init = await server.start()
+async def test_starting_gives_two_keys_and_the_first_player_may_move_at_once(server):
+    # Subprotocols that the server doesn't know change nothing.
+    red, init = await server.start(subprotocols=["chat", "connect4.v99"])
     assert init.keys() == {"type", "join", "watch"}
-    assert init["join"] != init["watch"]
+    assert len({init["join"], init["watch"]}) == 2
     assert all(len(init[name]) == 16 for name in ("join", "watch"))
-
-
-async def test_joining_and_watching_are_not_answered(server):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
-    for client in (red, yellow, spectator):
-        await client.expect_nothing()
-
-
-async def test_first_player_may_move_before_the_second_has_joined(server):
-    red, init = await server.start()
     await red.play(3)
     await red.expect(*played(3))
-    yellow = await server.join(init["join"])
+    # Where both keys are given, "join" counts.
+    yellow = await server.enter(init)
     await yellow.expect(*played(3))
+    await yellow.play(3)
+    await expect_all([red, yellow], played(3, 3)[1])
 
 
-async def test_everybody_sees_each_move_once(server):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
-    await play_all(red, yellow, [3, 3, 4])
-    await spectator.expect(*played(3, 3, 4))
-    for client in (red, yellow, spectator):
-        await client.expect_nothing()
+# How games go, and what base clients are told of the end.
+ENDS = [
+    ([3, 3, 4], []),
+    (RED_WINS, [won("red")]),
+    (YELLOW_WINS, [won("yellow")]),
+    (DRAWN, []),
+]
 
 
-async def test_win_follows_the_winning_move(server):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
-    await play_all(red, yellow, RED_WINS)
-    await spectator.expect(*played(*RED_WINS))
-    for client in (red, yellow, spectator):
-        await client.expect({"type": "win", "player": "red"})
-        await client.expect_nothing()
+@pytest.mark.parametrize(("columns", "end"), ENDS)
+async def test_everybody_sees_each_move_once_and_who_won(server, columns, end):
+    red, yellow, spectator = await server.start_base_game()
+    others = await server.start_base_game()
+    await play_moves(red, yellow, columns, then=end)
+    late = await server.watch(red.init["watch"])
+    await expect_all([spectator, late], *played(*columns), *end)
+    await expect_all([red, yellow, *others])
 
 
-async def test_win_of_the_second_player_is_announced(server):
-    red, yellow, _ = await start_base_game(server)
-    await play_all(red, yellow, [6, *RED_WINS])
-    await red.expect({"type": "win", "player": "yellow"})
+async def test_spectators_who_join_meanwhile_see_each_move_once_in_order(server):
+    red, yellow, _ = await server.start_base_game()
 
+    async def watch():
+        spectator = await server.watch(red.init["watch"])
+        await spectator.expect(*played(*DRAWN))
+        await spectator.expect_nothing()
 
-async def test_late_spectator_sees_all_moves_and_who_won(server):
-    red, yellow, init = await start_base_game(server)
-    await play_all(red, yellow, RED_WINS)
-    spectator = await server.watch(init["watch"])
-    await spectator.expect(*played(*RED_WINS), {"type": "win", "player": "red"})
-    await spectator.expect_nothing()
-
-
-async def test_base_client_is_not_told_of_a_draw(server):
-    red, yellow, init = await start_base_game(server)
-    await play_all(red, yellow, DRAWN)
-    spectator = await server.watch(init["watch"])
-    await spectator.expect(*played(*DRAWN))
-    for client in (red, yellow, spectator):
-        await client.expect_nothing()
-
-
-async def test_join_key_counts_where_both_are_given(server):
-    red, init = await server.start()
-    client = await server.connect()
-    await client.send({**init, "type": "init"})
-    await red.play(0)
-    await client.expect(*played(0))
-    await client.play(0)
-    await client.expect(played(0, 0)[1])
-
-
-async def test_games_do_not_disturb_each_other(server):
-    red, yellow, _ = await start_base_game(server)
-    red2, yellow2, _ = await start_base_game(server)
-    await play_all(red, yellow, [0, 1])
-    await play_all(red2, yellow2, [5, 6])
-    for client in (red, yellow, red2, yellow2):
-        await client.expect_nothing()
-
-
-async def test_client_of_an_unknown_subprotocol_is_a_base_client(server):
-    red, init = await server.start(subprotocols=["chat", "connect4.v99"])
-    assert red.websocket.subprotocol is None
-    assert init.keys() == {"type", "join", "watch"}
-    await red.expect_nothing()
+    async with asyncio.TaskGroup() as spectators:
+        for number, event in enumerate(played(*DRAWN)):
+            spectators.create_task(watch())
+            spectators.create_task(watch())
+            await [red, yellow][number % 2].play(event["column"])
+            for player in (red, yellow):
+                await player.expect(event)
 
 
 # What is refused
 
-BAD_COLUMNS = [
-    "-1",
-    "7",
-    "true",
-    "false",
-    "3.0",
-    '"3"',
-    "null",
-    "[3]",
-    "{}",
-    "9" * 990,
-    "1e999",
-    "Infinity",
+BAD_COLUMNS = ["-1", "7", "true", "false", "3.0", '"3"', "null", "[3]", "{}"]
+BAD_COLUMNS += ["9" * 990, "1e999", "Infinity"]
+
+BAD_PLAYERS = ["null", "true", "0", '""', '"Red"', '"green"', '["red"]', "{}"]
+
+# What not even a page may send.
+TO_PAGES = [
+    *(message for message in NOT_EXPECTED if message != '{"type": "ping"}'),
+    *('{"type": "pong"}', '{"type": "start", "player": "red"}', '{"type": "open"}'),
+    *('{"type": "PING"}', '{"type": ["ping"]}', b'{"type": "ping"}'),
+    *(f'{{"type": "open", "player": {player}}}' for player in BAD_PLAYERS),
+]
+
+ROLES = [
+    ({}, [*NOT_EXPECTED, '{"type": "open", "player": "yellow"}']),
+    (V2, TO_PAGES),
 ]
 
 
-@pytest.mark.parametrize("who", ["player", "spectator"])
-async def test_what_is_not_expected_is_refused_in_a_sentence(server, who):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
-    client = red if who == "player" else spectator
-    for message in (*NOT_EXPECTED, '{"type": "open", "player": "yellow"}'):
-        await client.send(message)
-        assert len((await client.expect_error())["message"].split()) > 3
-    await yellow.expect_nothing()
-    await play_all(red, yellow, [3])
-    await spectator.expect(*played(3))
-
-
-async def test_move_of_a_spectator_is_refused(server):
-    red, yellow, init = await start_base_game(server)
-    spectator = await server.watch(init["watch"])
+@pytest.mark.parametrize(("options", "messages"), ROLES, ids=["base", "page"])
+async def test_what_is_not_expected_is_refused_in_a_sentence(server, options, messages):
+    red, init = await server.start(**options)
+    yellow = await server.join(init.get("join", init.get("code")), **options)
+    spectator = await server.watch(init["watch"], **options)
+    clients = red, yellow, spectator
+    for client in (*clients, *clients):
+        await client.hear()
+    for client in clients:
+        for message in messages:
+            await client.send(message)
+            await client.expect_error()
+        await expect_all(clients)
     await spectator.play(3)
     await spectator.expect_error("watching")
-    await play_all(red, yellow, [3])
-    await spectator.expect(*played(3))
-
-
-async def test_column_that_is_none_is_refused_with_the_range(server):
-    red, yellow, _ = await start_base_game(server)
     for column in BAD_COLUMNS:
         await red.send(f'{{"type": "play", "column": {column}}}')
         await red.expect_error("from 0 to 6")
     await red.send({"type": "play"})
     await red.expect_error("from 0 to 6")
-    await yellow.expect_nothing()
-    await play_all(red, yellow, [3])
+    await play_moves(red, yellow, [3])
+    await expect_all(clients[:2])
+    await expect_all(clients[2:], *played(3))
 
 
-@pytest.mark.parametrize(
-    ("columns", "player", "column", "message"),
-    [
-        ([], "yellow", 3, "It isn't your turn."),
-        ([3], "red", 3, "It isn't your turn."),
-        ([0, 0, 0, 0, 0, 0], "red", 0, "This slot is full."),
-        (RED_WINS, "yellow", 3, "The game is over."),
-        (DRAWN, "red", 3, "The game is over."),
-        # The order of checks: valid event, game over, turn, full.
-        ([3], "red", 7, "A column is an integer from 0 to 6."),
-        (RED_WINS, "yellow", 7, "A column is an integer from 0 to 6."),
-        (RED_WINS, "red", 3, "The game is over."),
-        (DRAWN, "yellow", 0, "The game is over."),
-        ([0, 0, 0, 0, 0, 0], "yellow", 0, "It isn't your turn."),
-    ],
-)
+# Moves so far, who moves then, where, and why they may not; in the order of checks.
+ILLEGAL = [
+    ([], "yellow", 3, "It isn't your turn."),
+    ([3], "red", 7, "A column is an integer from 0 to 6."),
+    ([0, 0, 0, 0, 0, 0], "red", 0, "This slot is full."),
+    ([0, 0, 0, 0, 0, 0], "yellow", 0, "It isn't your turn."),
+    (DRAWN, "yellow", 0, "The game is over."),
+    (RED_WINS, "red", 3, "The game is over."),
+    (RED_WINS, "yellow", 7, "A column is an integer from 0 to 6."),
+]
+
+
+@pytest.mark.parametrize(("columns", "player", "column", "message"), ILLEGAL)
 async def test_illegal_move_is_refused(server, columns, player, column, message):
-    red, yellow, init = await start_base_game(server)
-    await play_all(red, yellow, columns)
-    if columns == RED_WINS:
-        await red.receive()
-        await yellow.receive()
-    mover, other = (red, yellow) if player == "red" else (yellow, red)
+    red, yellow, spectator = await server.start_base_game()
+    end = [won("red")] if columns == RED_WINS else []
+    await play_moves(red, yellow, columns, then=end)
+    mover = red if player == "red" else yellow
     await mover.play(column)
     await mover.expect({"type": "error", "message": message})
-    await mover.expect_nothing()
-    await other.expect_nothing()
-    spectator = await server.watch(init["watch"])
-    await spectator.expect(*played(*columns))
+    await expect_all([red, yellow])
+    await expect_all([spectator], *played(*columns), *end)
 
 
 NO_INIT = [
     *(message for message in NOT_EXPECTED if message != '{"type": "init"}'),
-    '{"type": "play", "column": 3}',
-    '{"type": "init", "join": 3}',
-    '{"type": "init", "join": null}',
-    '{"type": "init", "watch": ["a"]}',
-    '{"type": "init", "watch": {}}',
-    '{"type": "init", "join": "a", "watch": true}',
+    *('{"type": "play", "column": 3}', '{"type": "init", "join": 3}'),
+    *('{"type": "init", "join": null}', '{"type": "init", "watch": ["a"]}'),
+    *('{"type": "init", "watch": {}}', '{"type": "init", "join": "a", "watch": true}'),
 ]
 
 
-async def test_first_message_that_is_not_init_closes_the_connection(server):
+@pytest.mark.parametrize("options", [{}, V2], ids=["base", "page"])
+async def test_first_message_that_is_not_init_closes_the_connection(server, options):
     for message in NO_INIT:
-        client = await server.connect()
+        client = await server.connect(**options)
         await client.send(message)
-        assert len((await client.expect_error())["message"].split()) > 3
+        await client.expect_error()
         await client.expect_close(1008)
 
 
@@ -216,60 +173,58 @@ async def test_silence_closes_the_connection(server, monkeypatch):
     await client.expect_close(1008)
 
 
-@pytest.mark.parametrize("name", ["join", "watch"])
-async def test_unknown_key_closes_the_connection(server, name):
-    for key in ("", "x" * 16, "\ud800", "é" * 20):
-        client = await server.connect()
-        await client.send({"type": "init", name: key})
-        await client.expect(NOT_FOUND)
-        await client.expect_close(1000)
+@pytest.mark.parametrize("options", [{}, V2], ids=["base", "page"])
+async def test_unknown_key_and_that_of_a_taken_seat_are_refused(server, options):
+    red, yellow, _ = await server.start_base_game()
+    join, watch = red.init["join"], red.init["watch"]
+    unknown = ["", "x" * 16, "\ud800", "é" * 20]
+    for way, keys in (("join", [*unknown, watch]), ("watch", [*unknown, join])):
+        for key in keys:
+            client = await server.enter({way: key}, **options)
+            await client.expect_refusal(NOT_FOUND)
+    third = await server.join(join, **options)
+    # A page is told how it can watch instead.
+    await third.expect_refusal({**TAKEN, "watch": watch} if options else TAKEN)
+    await expect_all([red, yellow])
 
 
-async def test_keys_are_not_interchangeable(server):
-    _, init = await server.start()
-    for name, key in [("join", init["watch"]), ("watch", init["join"])]:
-        client = await server.connect()
-        await client.send({"type": "init", name: key})
-        await client.expect(NOT_FOUND)
-        await client.expect_close(1000)
+# Messages, and by what code the connection is closed.
+CLOSING = [
+    (["x" * 1025], 1009),
+    (["x" * 500] * 3, 1009),
+    ([b'{"type": "\xff"}'], 1007),
+]
 
 
-@pytest.mark.parametrize("fragments", [1, 3])
-async def test_message_of_more_than_1_kib_closes_the_connection(server, fragments):
-    red, yellow, _ = await start_base_game(server)
-    message = "x" * 1025
-    size = len(message) // fragments + 1
-    await red.websocket.send(
-        [message[i : i + size] for i in range(0, len(message), size)]
-    )
-    await red.expect_close(1009)
+@pytest.mark.parametrize(("fragments", "code"), CLOSING)
+async def test_message_that_ends_the_connection_harms_nobody(server, fragments, code):
+    red, yellow, _ = await server.start_base_game()
+    await red.websocket.send(fragments, text=True)
+    await red.expect_close(code)
     await yellow.expect_nothing()
 
 
-async def test_text_that_is_not_utf_8_closes_the_connection(server):
-    red, yellow, _ = await start_base_game(server)
-    await red.websocket.send(b'{"type": "\xff"}', text=True)
-    await red.expect_close(1007)
-    await yellow.expect_nothing()
+# Pages at a match that a base client started
 
 
-# Many at once
-
-
-async def test_300_spectators_who_join_meanwhile_see_each_move_once_in_order(server):
-    red, yellow, init = await start_base_game(server)
-
-    async def watch():
-        spectator = await server.watch(init["watch"])
-        events = [await spectator.receive() for _ in DRAWN]
-        assert events == played(*DRAWN)
-        await spectator.expect_nothing()
-
-    async with asyncio.TaskGroup() as spectators:
-        for number in range(len(DRAWN)):
-            for _ in range(300 // len(DRAWN) + 1):
-                spectators.create_task(watch())
-            player = yellow if number % 2 else red
-            await player.play(DRAWN[number])
-            await red.receive()
-            await yellow.receive()
+async def test_page_joins_the_match_of_a_base_client(server):
+    red, init = await server.start()
+    yellow = await server.join(init["join"], **V2)
+    keys = {"rejoin": init["join"], "watch": init["watch"]}
+    event = await yellow.receive()
+    assert event == {
+        "type": "init",
+        "player": "yellow",
+        **keys,
+        "code": None,
+        "host": None,
+    }
+    assert (await yellow.hear())[-1] == present("red", "yellow")
+    # Its seats are never open, nor can they be opened.
+    spectator = await server.watch(init["watch"], **V2)
+    await spectator.receive_until(present("red", "yellow", spectators=1))
+    await yellow.close()
+    await spectator.receive_until(present("red", spectators=1))
+    await spectator.open_seat("yellow")
+    await spectator.expect_error("can't be opened")
+    await red.expect_nothing()

@@ -110,6 +110,7 @@ async def test_thumb_chooses_once_where_it_is_lifted_on_the_board(open_board):
 
 async def test_keys_choose_within_the_board_only_and_once(open_board):
     page = await open_board()
+    await page.get_by_role("button", name="Sound").focus()
     await press_keys(page, "Digit4")
     await column(page, 3).focus()
     await press_keys(page, "Digit1", "Numpad7", "ArrowRight", "ArrowDown", "Enter")

@@ -25,7 +25,7 @@ IMAGINE = """(steps) => {
         hand: board.hand,
         ghost: board.ghost && `${board.ghost.column}${board.ghost.row}`,
         sign: sign && `${sign.text} ${sign.player}${board.celebrates ? "!" : ""}`,
-        refusal: words.describeRefusal(state, game.isFull(state, 0), 0),
+        refusal: words.describeRefusal(state, 0),
         sent: state.sent && "sent",
         plates: Object.values(plates)
             .map(({ said, marks }) => `${said} (${names(marks)})`).join("; "),
@@ -65,10 +65,11 @@ async def test_page_shows_and_says_what_is_going_on(check):
         open; not found; closed; hint | gone | Column 2 is full. | {} | New game
         open; taken; closed | taken | Somebody else is playing here. | {} | Watch
         open; taken; closed; it's ours; open; taken
-            | taken | You are playing this in another tab. | {} | –
+            | taken | You are playing this in another tab. When
+                that is closed, it goes on here. | {} | –
         open; taken; closed; red RY | turn | Your turn | You are red. {}. | –
         lost | unreachable
-            | Can’t reach the games at 10.0.0.1:8000. A firewall may be why. | {} | –
+            | Can’t reach the games at 10.0.0.1:8000. A firewall may be why. | {} | –
         red Ry | waiting |
             | You are red. Waiting for somebody to play with. | –
         red Ry; hint | waiting | Column 2 is full. | {} | –

@@ -106,7 +106,7 @@ async def test_page_that_never_got_through_says_where_it_knocks(open_page, site)
     page = await open_page("about:blank")
     await page.route_web_socket(re.compile(""), network.accept)
     await page.goto(site.url)
-    where = f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why."
+    where = f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why."
     await see(page, sentence=where)
     network.resume()
     await see(page, said="You are red.")
@@ -127,7 +127,7 @@ async def test_game_is_gone_when_the_server_says_so(match, site):
     await see(red, sentence="This game is gone.")
     # It's not come back to, either.
     await red.goto(match.links["code"])
-    await see(red, sentence="There is no such game.")
+    await see(red, sentence=f"No game has the code {red.url[-6:]}.")
     await press(red, "New game")
     await see(red, said="You are red.", phase="waiting")
 

@@ -1,6 +1,9 @@
 """People play: by mouse, keys, touch and ear, and see the end when it has come."""
 
+import asyncio
+
 import pytest
+from playwright.async_api import expect
 
 from helpers import RED_WINS
 from people import (
@@ -194,3 +197,19 @@ async def test_end_is_shown_when_the_winning_checker_has_landed(match):
         ["light", "Red wins – Connect Four", "theirs", False],
         ["settle", "Red wins – Connect Four", "theirs", False],
     ]
+
+
+async def test_card_sinks_for_the_eye_alone_when_a_friend_comes(open_page):
+    page, join, _ = await start(open_page, reduced_motion="no-preference")
+    sinking = asyncio.create_task(
+        page.evaluate("""() => new Promise((resolve) => {
+            new MutationObserver(([{ addedNodes: [card] }], observer) => {
+                observer.disconnect();
+                const { pointerEvents } = getComputedStyle(card);
+                resolve([card.inert, card.ariaHidden, pointerEvents]);
+            }).observe(document.documentElement, { childList: true });
+        })""")
+    )
+    await open_page(join)
+    assert await sinking == [True, "true", "none"]
+    await expect(page.locator(".sinking")).to_have_count(0)

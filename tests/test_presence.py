@@ -1,155 +1,204 @@
-"""Tests of presence: who is told when that others come and go."""
+"""Tests of who is told that others come and go, or wait on the local network."""
 
 import time
 
 import pytest
 
 import app
+import serving
 from helpers import (
-    NOT_YOUR_TURN,
+    DRAWN,
+    NOT_FOUND,
     V2,
-    come_back,
-    hear,
-    hear_presence,
-    play_all,
+    expect_all,
+    play_moves,
     present,
-    start_game,
     started,
     waiting,
-    watch_game,
 )
 
-at = pytest.mark.usefixtures("at_once")
 
-
-@at
 async def test_everybody_is_told_who_comes_and_goes(server):
     red, init = await server.start(**V2)
-    assert await hear(red) == [started(), present("red", open=["yellow"]), waiting()]
+    assert await red.hear() == [started(), present("red", open=["yellow"]), waiting()]
     spectator = await server.watch(init["watch"], **V2)
     told = present("red", open=["yellow"], spectators=1)
-    assert (await hear(spectator))[1:] == [started(), told]
-    await red.expect(told)
+    assert (await spectator.hear())[1:] == [started(), told]
+    await expect_all([red], told)
     yellow = await server.join(init["code"], **V2)
-    for client in (red, spectator):
-        await client.expect(present("red", "yellow", spectators=1))
+    for client in (red, spectator, yellow):
+        await client.receive_until(present("red", "yellow", spectators=1))
+    # Base clients are counted, but not told.
+    base = await server.watch(init["watch"])
+    await expect_all([base])
+    for client in (red, spectator, yellow):
+        await client.expect(present("red", "yellow", spectators=2))
     await spectator.close()
-    await red.expect(present("red", "yellow"))
+    base.vanish()
+    await red.receive_until(present("red", "yellow"))
+    await yellow.receive_until(present("red", "yellow"))
     # Nobody can take a seat in which somebody has moved.
-    await hear(yellow)
-    await play_all(red, yellow, [3, 4])
+    await play_moves(red, yellow, [3, 4])
     yellow.vanish()
     await red.expect(present("red"))
 
 
-@at
-async def test_red_stands_before_yellow_whoever_came_first(server):
-    red, yellow, _ = await start_game(server)
-    await red.close()
-    await yellow.expect(present("yellow"))
-    red = await come_back(server, red)
-    await yellow.expect(present("red", "yellow"))
-    assert (await hear(red))[-1] == present("red", "yellow")
-
-
-@at
-async def test_base_clients_are_counted_but_not_told(server):
-    red, init = await server.start(**V2)
-    yellow = await server.join(init["code"])
-    await yellow.expect_nothing()
-    spectator = await server.watch(init["watch"])
-    await spectator.expect_nothing()
-    assert (await hear(red))[-2:] == [
-        present("red", "yellow"),
-        present("red", "yellow", spectators=1),
-    ]
-    await yellow.close()
-    await red.expect(present("red", open=["yellow"], spectators=1), waiting())
-    await spectator.expect_nothing()
-    await spectator.close()
-    await red.expect(present("red", open=["yellow"]))
-
-
-@at
-async def test_presence_is_not_sent_when_nobody_comes_or_goes(server):
-    red, yellow, init = await start_game(server)
-    await play_all(red, yellow, [3, 4])
-    await yellow.play(5)
-    await yellow.expect(NOT_YOUR_TURN)
+async def test_presence_is_told_of_nothing_else_and_of_no_other_match(server):
+    red, yellow = await server.start_game()
+    await play_moves(red, yellow, DRAWN[:4])
     silent = await server.connect(**V2)
-    for key in (yellow.init["rejoin"], init["rejoin"], init["watch"] + "x"):
-        third = await server.join(key, **V2)
+    for client in (red, yellow):
+        third = await server.come_back(client)
         await third.expect_error()
-        await third.expect_close(1000)
+    await (await server.join("x" * 16, **V2)).expect_refusal(NOT_FOUND)
     await silent.close()
-    for player in (red, yellow):
-        assert await hear(player) == []
+    await server.watch_game(*await server.start_game())
+    await expect_all([red, yellow])
 
 
-@at
-async def test_presence_of_another_game_is_not_sent(server):
-    red, yellow, _ = await start_game(server)
-    await watch_game(server, *(await start_game(server))[:2])
-    for player in (red, yellow):
-        assert await hear(player) == []
+async def test_red_stands_before_yellow_whoever_came_first(server):
+    red, yellow = await server.start_game()
+    await server.leave(red)
+    await yellow.expect(present("yellow"))
+    red = await server.come_back(red)
+    await yellow.expect(present("red", "yellow"))
+    assert (await red.hear())[-1] == present("red", "yellow")
 
 
-# When presence is not announced at once
-
-
-async def test_crowd_costs_each_spectator_a_few_events(server):
-    red, yellow, init = await start_game(server)
+async def test_crowd_costs_each_spectator_a_few_events(server, monkeypatch):
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", serving.PRESENCE_INTERVAL)
+    red, yellow = await server.start_game()
     begun = time.monotonic()
     for number in range(1, 51):
-        spectator = await server.watch(init["watch"], **V2)
+        spectator = await server.watch(red.init["watch"], **V2)
         # Whoever comes is told at once. The others would take 10 s for this.
-        assert await hear_presence(spectator) == present(
-            "red", "yellow", spectators=number
-        )
+        told = await spectator.receive("presence")
+        assert told == present("red", "yellow", spectators=number)
     assert time.monotonic() - begun < 5
     count = 0
-    while (await hear_presence(red))["spectators"] < 50:
+    while (await red.receive("presence"))["spectators"] < 50:
         count += 1
-    assert count <= 1 + (time.monotonic() - begun) / 0.2
-    while (await hear_presence(yellow))["spectators"] < 50:
-        pass
-    await red.expect_nothing()
+    assert count <= 1 + (time.monotonic() - begun) / serving.PRESENCE_INTERVAL
+    await yellow.receive_until(present("red", "yellow", spectators=50))
+    await expect_all([red, yellow])
 
 
-@at
-async def test_others_are_told_by_one_tick_after_a_change_and_not_at_once(
+async def test_each_is_told_at_the_next_tick_only_what_differs_from_the_last(
     server, monkeypatch
 ):
-    red, yellow, init = await start_game(server)
-    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 1)
-    spectator = await server.watch(init["watch"], **V2)
-    told = present("red", "yellow", spectators=1)
-    assert await hear_presence(spectator) == told
-    for player in (red, yellow):
-        assert await hear(player) == []
-    for player in (red, yellow):
-        await player.expect(told)
-
-
-@at
-async def test_each_is_told_only_if_it_differs_from_what_they_were_told(
-    server, monkeypatch
-):
-    red, yellow, _ = await start_game(server)
-    old = await watch_game(server, red, yellow)
-    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 1)
+    red, yellow = await server.start_game()
+    old = await server.watch_game(red, yellow)
+    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0.5)
     # Of one who comes and goes between two ticks nobody hears.
-    away = await come_back(server, old)
-    assert await hear_presence(away) == present("red", "yellow", spectators=2)
-    async with server.departure():
-        await away.close()
-    new = await come_back(server, old)
     two = present("red", "yellow", spectators=2)
-    assert await hear_presence(new) == two
+    away = await server.come_back(old)
+    assert await away.receive("presence") == two
+    await server.leave(away)
+    new = await server.come_back(old)
+    assert await new.receive("presence") == two
+    await expect_all([red, yellow, old])
     for client in (red, yellow, old):
-        assert await hear_presence(client) == two
-    async with server.departure():
-        await old.close()
+        await client.expect(two)
+    await server.leave(old)
     for client in (red, yellow, new):
-        assert await hear_presence(client) == present("red", "yellow", spectators=1)
-        await client.expect_nothing()
+        await client.expect(present("red", "yellow", spectators=1))
+    await expect_all([red, yellow, new])
+
+
+# Who waits on the local network
+
+
+async def start_waiting(server, number):
+    """Return players who wait, in this order, and the codes of their matches."""
+    players = [await server.start(**V2) for _ in range(number)]
+    return [player for player, _ in players], [init["code"] for _, init in players]
+
+
+async def expect_waiting(clients, *told):
+    """Check what each client is told about who waits, and nothing if that's None."""
+    heard = [
+        [event for event in await client.hear() if event["type"] == "waiting"]
+        for client in clients
+    ]
+    assert heard == [[] if each is None else [each] for each in told]
+
+
+async def test_who_waits_is_told_of_the_one_before_and_when_pairs_change(server):
+    players, codes = await start_waiting(server, 5)
+    told = map(waiting, [None, codes[0], None, codes[2], None])
+    await expect_waiting(players, *told)
+    await server.leave(players.pop(0))
+    await expect_waiting(players, *map(waiting, [None, codes[1], None, codes[3]]))
+    # The third is alone no more, and so the fourth is the third who waits.
+    visitor = await server.join(codes[3], **V2)
+    await expect_waiting([visitor, *players], None, None, None, None, waiting())
+
+
+async def test_who_is_left_alone_at_an_open_seat_waits_again_after_all_others(server):
+    red, yellow = await server.start_game()
+    (stranger,), (code,) = await start_waiting(server, 1)
+    await expect_waiting([stranger, red], waiting(), None)
+    await server.leave(yellow)
+    await red.expect(present("red", open=["yellow"]), waiting(code))
+    # Who comes back is a newcomer.
+    await server.leave(red)
+    red = await server.come_back(red)
+    await expect_waiting([stranger, red], None, waiting(code))
+    # Nobody waits when they watch.
+    await red.open_seat("red")
+    (newcomer,), _ = await start_waiting(server, 1)
+    await expect_waiting([red, stranger, newcomer], None, None, waiting(code))
+
+
+async def test_who_takes_the_place_of_a_dead_connection_waits_after_all_others(
+    server, monkeypatch
+):
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
+    (dead, other), codes = await start_waiting(server, 2)
+    await expect_waiting([dead, other], waiting(), waiting(codes[0]))
+    dead.freeze()
+    back = await server.come_back(dead)
+    await back.receive_until(waiting(codes[1]))
+    await expect_waiting([other], waiting())
+    dead.vanish()
+
+
+# The address by which a page was opened, and what proxies add.
+LOCAL = ["127.0.0.1:8000", "192.168.1.5", "[::1]:8000", "[::ffff:192.168.1.5]"]
+LOCAL += ["localhost:8000", "localhost.", "raspberrypi", "PRINTER.LOCAL.:80"]
+ELSEWHERE = [
+    ("example.org:8000", {}),
+    ("local.example.org", {}),
+    ("notlocal.org", {}),
+    ("192.168.1.5.example.org", {}),
+    ("127.0.0.1", {"Forwarded": "for=192.0.2.1"}),
+    ("localhost", {"x-forwarded-for": ""}),
+]
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "waits"),
+    [
+        *((host, {}, True) for host in LOCAL),
+        *((host, headers, False) for host, headers in ELSEWHERE),
+    ],
+)
+async def test_only_players_on_the_local_network_wait(server, host, headers, waits):
+    where = {"address": f"ws://{host}/", "host": "127.0.0.1", "port": server.port}
+    player, init = await server.start(**V2, **where, additional_headers=headers)
+    (other,), _ = await start_waiting(server, 1)
+    told = [waiting(), waiting(init["code"])] if waits else [None, waiting()]
+    await expect_waiting([player, other], *told)
+
+
+async def test_base_clients_do_not_wait(server):
+    base, _ = await server.start()
+    red, init = await server.start(**V2)
+    guest = await server.join(init["code"])
+    await expect_all([guest])
+    # The guest sits alone at an open seat now, and red watches.
+    await red.open_seat("red")
+    await red.hear()
+    players, codes = await start_waiting(server, 2)
+    await expect_waiting([*players, red], waiting(), waiting(codes[0]), None)
+    await expect_all([base, guest])

@@ -6,28 +6,17 @@ import time
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-import app
 import serving
 from helpers import (
     NOT_FOUND,
+    TAKEN,
     TIMEOUT,
     V2,
-    Server,
-    come_back,
-    forget_all,
-    hear,
-    open_seat,
-    play_all,
+    expect_all,
+    play_moves,
     present,
-    serve,
-    sitting,
-    start_game,
     started,
-    stop,
-    watch_game,
 )
-
-TAKEN = {"type": "error", "message": "The game already has this player."}
 
 
 class Link(ClientConnection):
@@ -46,168 +35,128 @@ class Link(ClientConnection):
             time.sleep(self.block)
 
 
-async def sit_by(server, link=Link):
-    """Return a player who came over such a link, alone at a match."""
-    red, _ = await server.start(**V2, create_connection=link)
-    await hear(red)
+async def sit_by_link(server):
+    """Return a player who came over such a link, alone at a match, and the link."""
+    red, _ = await server.start(**V2, create_connection=Link)
+    await red.hear()
     return red, red.websocket
 
 
-async def connect_all(server, number):
-    """Return clients who have connected, so that they can ask at the same time."""
-    return await asyncio.gather(*(server.connect(**V2) for _ in range(number)))
+async def knock(server, player, number=1, key="rejoin"):
+    """Have several ask for a player's seat at the same time."""
+    clients = await asyncio.gather(*(server.connect(**V2) for _ in range(number)))
+    for client in clients:
+        await client.send({"type": "init", "join": player.init[key]})
+    return clients
 
 
-async def knock(server, player):
-    """Ask for a player's seat by its key; return what the answer is."""
-    return await (await come_back(server, player)).receive()
-
-
-@pytest.fixture
-def patient(monkeypatch):
-    """Somebody who is asked has time to do something else."""
-    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 1)
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """Nobody has much time to show that they are here."""
-    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
-
-
-async def test_hundreds_who_knock_ask_once_and_take_no_seat_from_a_slow_link(server):
-    red, link = await sit_by(server)
-    crowd = await connect_all(server, 300)
+async def test_many_who_knock_ask_once_and_take_no_seat_from_a_slow_link(server):
+    red, link = await sit_by_link(server)
     link.delay = 1
-    for client in crowd:
-        await client.send({"type": "init", "join": red.init["rejoin"]})
-    for client in crowd:
-        await client.expect({**TAKEN, "watch": red.init["watch"]})
+    taken = {**TAKEN, "watch": red.init["watch"]}
+    for client in await knock(server, red, 100):
+        await client.expect_refusal(taken)
     assert link.pings == 1
     link.delay = 0
-    await red.play(3)
-    await red.expect({"type": "play", "player": "red", "column": 3, "row": 0})
+    await expect_all([red])
 
 
 @pytest.mark.parametrize(("interval", "pings"), [(5, 1), (0, 2)])
 async def test_answer_holds_for_a_while(server, monkeypatch, interval, pings):
     monkeypatch.setattr(serving, "PRESENCE_INTERVAL", interval)
-    red, link = await sit_by(server)
+    red, link = await sit_by_link(server)
     for _ in range(2):
-        assert (await knock(server, red))["type"] == "error"
+        (client,) = await knock(server, red)
+        await client.expect_error("already")
     assert link.pings == pings
 
 
-async def test_answer_counts_that_is_there_when_a_busy_server_looks(server, impatient):
-    red, link = await sit_by(server)
-    link.block = 0.5
-    assert (await knock(server, red))["type"] == "error"
-    link.block = 0
-    assert await hear(red) == []
-
-
-# Whose seat is asked for, by what, and what the nine who come too late are told.
-LATE = [
-    ("red", "rejoin", "error"),
-    ("yellow", "rejoin", "error"),
-    ("yellow", "code", "init"),
-]
-
-
-@pytest.mark.parametrize(("seat", "key", "late"), LATE)
-async def test_seat_of_who_gives_no_sign_goes_to_one_newcomer(
-    server, impatient, monkeypatch, seat, key, late
+async def test_answer_counts_that_is_there_when_a_busy_server_looks(
+    server, monkeypatch
 ):
-    red, yellow, _ = await start_game(server)
-    dead, other = sitting(seat, red, yellow), sitting(seat, yellow, red)
-    newcomers = await connect_all(server, 10)
-    dead.websocket.transport.pause_reading()
-    for newcomer in newcomers:
-        await newcomer.send({"type": "init", "join": dead.init[key]})
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
+    red, link = await sit_by_link(server)
+    link.block = 0.5
+    (client,) = await knock(server, red)
+    await client.expect_error("already")
+    link.block = 0
+    await expect_all([red])
+
+
+# By what the seat is asked for, and what those who come too late are told.
+@pytest.mark.parametrize(("key", "late"), [("rejoin", "error"), ("code", "init")])
+async def test_seat_of_who_gives_no_sign_goes_to_one_newcomer(
+    server, monkeypatch, key, late
+):
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
+    red, yellow = await server.start_game()
+    yellow.freeze()
+    newcomers = await knock(server, yellow, 10, key)
     # The probe has begun when this is answered. Whoever takes the seat then is
     # alive, and has all the time to say so.
-    await hear(other)
+    await red.hear()
     monkeypatch.setattr(serving, "PROBE_TIMEOUT", 2)
     events = [await newcomer.receive() for newcomer in newcomers]
-    taker = newcomers.pop([event.get("player") for event in events].index(seat))
+    taker = newcomers.pop([event.get("player") for event in events].index("yellow"))
     assert sorted(event["type"] for event in events) == sorted([late] * 9 + ["init"])
-    assert (taker.init["rejoin"] == dead.init["rejoin"]) is (key == "rejoin")
+    assert (taker.init["rejoin"] == yellow.init["rejoin"]) is (key == "rejoin")
     # The old connection is dropped.
-    dead.websocket.transport.resume_reading()
+    yellow.thaw()
     async with asyncio.timeout(TIMEOUT):
-        await dead.websocket.wait_closed()
-    for client in (taker, other):
-        await hear(client)
-    await play_all(*((taker, other) if dead is red else (other, taker)), [3, 4])
+        await yellow.websocket.wait_closed()
+    for client in (taker, red):
+        await client.hear()
+    await play_moves(red, taker, [3, 4])
 
 
-@pytest.mark.usefixtures("at_once")
-async def test_others_are_not_told_that_somebody_came_back_so(server, impatient):
-    red, yellow, _ = await start_game(server)
-    spectator = await watch_game(server, red, yellow)
-    yellow.websocket.transport.pause_reading()
-    back = await come_back(server, yellow)
-    told = present("red", "yellow", spectators=1)
-    await back.expect(yellow.init, started(), told)
-    for client in (back, red, spectator):
-        assert await hear(client) == []
+async def test_others_are_not_told_that_somebody_came_back_so(server, monkeypatch):
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
+    red, yellow = await server.start_game()
+    spectator = await server.watch_game(red, yellow)
+    yellow.freeze()
+    back = await server.come_back(yellow)
+    await back.expect(yellow.init, started(), present("red", "yellow", spectators=1))
+    await expect_all([back, red, spectator])
     yellow.vanish()
 
 
 async def test_only_one_of_many_gets_a_seat_that_is_left_meanwhile(server):
-    red, yellow, _ = await start_game(server)
-    yellow.websocket.transport.pause_reading()
-    newcomers = await asyncio.gather(*(come_back(server, yellow) for _ in range(10)))
+    red, yellow = await server.start_game()
+    yellow.freeze()
+    newcomers = await knock(server, yellow, 10)
     # The probe has begun when this is answered.
-    await hear(red)
+    await red.hear()
     yellow.vanish()
     events = [await newcomer.receive() for newcomer in newcomers]
     assert sorted(event["type"] for event in events) == ["error"] * 9 + ["init"]
 
 
-@pytest.mark.usefixtures("at_once")
 async def test_silent_player_who_opens_the_seat_meanwhile_stays_to_watch(
-    server, patient
+    server, monkeypatch
 ):
-    red, link = await sit_by(server)
-    knocking = asyncio.create_task(knock(server, red))
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 1)
+    red, link = await sit_by_link(server)
     link.delay = None
+    (newcomer,) = await knock(server, red)
     while not link.pings:
         await asyncio.sleep(0)
-    await open_seat(red, "red")
-    assert await knocking == NOT_FOUND
+    await red.open_seat("red")
+    await newcomer.expect_refusal(NOT_FOUND)
     link.delay = 0
-    await red.send({"type": "ping"})
-    await red.expect({"type": "pong"})
-    newcomer = await server.watch(red.init["watch"], **V2)
+    await expect_all([red])
+    spectator = await server.watch(red.init["watch"], **V2)
     told = present(open=["red", "yellow"], spectators=2)
-    assert (await hear(newcomer))[-1] == told
+    assert (await spectator.hear())[-1] == told
 
 
-@pytest.mark.usefixtures("at_once")
-async def test_silent_player_who_moves_meanwhile_keeps_the_seat(server, patient):
-    red, yellow, init = await start_game(server)
-    await play_all(red, yellow, [3])
-    yellow.websocket.transport.pause_reading()
-    newcomer = await server.join(init["code"], **V2)
-    await hear(red)
+async def test_silent_player_who_moves_meanwhile_keeps_the_seat(server, monkeypatch):
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 1)
+    red, yellow = await server.start_game()
+    await play_moves(red, yellow, [3])
+    yellow.freeze()
+    (newcomer,) = await knock(server, yellow, key="code")
+    await red.hear()
     await yellow.play(4)
     assert (await newcomer.receive())["player"] is None
-    yellow.websocket.transport.resume_reading()
-    assert (await hear(yellow))[0]["column"] == 4
-
-
-async def test_stopping_is_quiet_while_a_seat_is_probed():
-    games = await serve()
-    server = Server(games)
-    red, _, _ = await start_game(server)
-    spectator = await watch_game(server, red)
-    red.websocket.transport.pause_reading()
-    newcomer = await come_back(server, red)
-    # The probe has begun when this is answered.
-    await hear(spectator)
-    await stop(games)
-    await newcomer.expect_close(1001)
-    red.vanish()
-    forget_all()
-    assert app.JOIN == {}
+    yellow.thaw()
+    assert (await yellow.hear())[0]["column"] == 4

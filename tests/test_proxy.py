@@ -1,148 +1,195 @@
-"""Tests through what may stand in front of a server."""
+"""
+Tests through nginx, as the README has it: two processes, each under a path, with TLS.
+
+All that holds for a proxy of one port, too: a path before ours, another scheme, and a
+second port that can't be reached.
+
+"""
 
 import asyncio
-import contextlib
-import http.client
-import socket
+import os
+import re
+import shlex
+import shutil
+import ssl
+import urllib.request
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from helpers import HERE, RED_WINS, TIMEOUT, V2, free_port, played, won
-from people import see, start, take_turns
-from proxy import NGINX, need, open_nginx, open_tls_proxy
+from helpers import (
+    HERE,
+    KEYS,
+    RED_WINS,
+    TIMEOUT,
+    V2,
+    Server,
+    execute,
+    expect_all,
+    free_port,
+    play_moves,
+    played,
+    result,
+    won,
+)
+
+# Debian has it where only root looks for programs.
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+OPENSSL = shutil.which("openssl")
+
+README = (HERE / "README.md").read_text(encoding="utf-8")
+
+# For openssl: a certificate that is its own authority.
+REQUEST = """
+    req -x509 -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost
+    -addext keyUsage=digitalSignature,keyCertSign
+    -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes
+    -keyout key.pem -out certificate.pem
+"""
+
+# What stands around the README's configuration on Debian, but for the places.
+SURROUNDINGS = """
+pid nginx.pid;
+events {{}}
+http {{
+    access_log access.log;
+    client_body_temp_path temp;
+    proxy_temp_path temp;
+    fastcgi_temp_path temp;
+    uwsgi_temp_path temp;
+    scgi_temp_path temp;
+    ssl_certificate certificate.pem;
+    ssl_certificate_key key.pem;
+    {}
+}}
+"""
 
 
-@pytest.fixture(params=["", "1/"], ids=["root", "path"])
-async def proxy(launch, certificate, request):
-    """A proxy of one port, with TLS, in front of a program whose next port is taken."""
-    port = free_port()
-    with socket.create_server(("127.0.0.1", port + 1)):
-        await launch(port=port)
-        async with open_tls_proxy(port, certificate, request.param) as proxy:
-            yield proxy
+class Nginx(Server):
+    """The proxy, live, and the clients that are connected through it."""
+
+    path = "1/"  # which of the two processes clients connect to
+
+    def __init__(self, port, programs, trust):
+        super().__init__(server=None)
+        self.url = f"https://localhost:{port}/"
+        self.programs, self.trust = programs, trust
+
+    @property
+    def address(self):
+        return self.url.replace("http", "ws", 1) + self.path
+
+    async def connect(self, path="", **options):
+        return await super().connect(path, ssl=self.trust, **options)
+
+    async def get(self, path, **headers):
+        """Return the status, headers and body of what is at a path."""
+        request = urllib.request.Request(self.url + path, headers=headers)
+        handlers = urllib.request.HTTPSHandler(context=self.trust), NoRedirects
+        opener = urllib.request.build_opener(*handlers)
+
+        def exchange():
+            try:
+                with opener.open(request, timeout=TIMEOUT) as answer:
+                    return answer.status, answer.headers, answer.read()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.status, error.headers, b""
+
+        return await asyncio.to_thread(exchange)
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
 
 
 @pytest.fixture
 async def nginx(launch, tmp_path):
-    """The proxy in front of two programs."""
-    need("nginx", NGINX)
-    programs = [await launch() for _ in range(2)]
-    async with open_nginx([program.port for program in programs], tmp_path) as proxy:
-        proxy.programs = programs
-        yield proxy
+    """The proxy in front of two programs. It may not write a key into its logs."""
+    for name, path in (("nginx", NGINX), ("openssl", OPENSSL)):
+        if path is None:
+            advice = f"no {name}: install it, on Debian with apt install {name}"
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
+    command = [OPENSSL, *shlex.split(REQUEST)]
+    assert (await result(await execute(*command, cwd=tmp_path)))[0] == 0
+    trust = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
+
+    programs, port = [await launch(), await launch()], free_port()
+    block = re.search(r"```nginx\n(.*?)```", README, re.DOTALL)[1]
+    block = block.replace("listen 80;", f"listen 127.0.0.1:{port} ssl;")
+    for place, program in zip(("8010", "8020"), programs, strict=True):
+        block = block.replace(f"127.0.0.1:{place}", f"127.0.0.1:{program.port}")
+    (tmp_path / "nginx.conf").write_text(SURROUNDINGS.format(block), encoding="utf-8")
+    command = [NGINX, "-p", tmp_path, "-c", "nginx.conf", "-e", "stderr"]
+    process = await execute(*command, "-g", "daemon off; error_log stderr notice;")
+    said = ""
+    while "start worker process " not in said:
+        async with asyncio.timeout(TIMEOUT):
+            line = (await process.stderr.readline()).decode()
+        assert line, f"nginx ended: {said}"
+        said += line
+    yield (proxy := Nginx(port, programs, trust))
+    await asyncio.gather(*(client.close() for client in proxy.clients))
+    process.terminate()
+    status, _, errors = await result(process)
+    said += errors + (tmp_path / "access.log").read_text(encoding="utf-8")
+    assert [key for key in KEYS if key in said] == []
+    assert status == 0
+    assert re.findall(r"\[(?:warn|error|crit|alert|emerg)\].*", said) == []
 
 
-async def play_whole_game(server):
-    """Play a game with a spectator; return the keys."""
-    red = await server.connect(**V2)
-    await red.send({"type": "init"})
-    init = await red.receive()
-    yellow = await server.join(init["code"], **V2)
-    spectator = await server.watch(init["watch"], **V2)
-    await wait_for(yellow, "presence")
-    await wait_for(spectator, "presence")
-    for event in played(*RED_WINS):
-        await (red if event["player"] == "red" else yellow).play(event["column"])
-        for client in (red, yellow, spectator):
-            assert await wait_for(client, "play") == event
-    for client in (red, yellow, spectator):
-        assert await wait_for(client, "win") == won("red")
-    return init
+async def test_visitors_come_to_a_process_and_to_nothing_but_the_page(nginx):
+    # The same visitor comes to the same process.
+    answers = [await nginx.get("?x=y") for _ in range(3)]
+    assert {status for status, *_ in answers} == {302}
+    (place,) = {headers["Location"] for _, headers, _ in answers}
+    assert re.fullmatch(r"/[12]/\?x=y", place)
+    for path in ("1/", "2/abc234"):
+        status, _, body = await nginx.get(path)
+        assert (status, body) == (200, (HERE / "index.html").read_bytes())
+    for path in ("3/", "app.py", "1/app.py", "1/../app.py"):
+        assert (await nginx.get(path))[0] == 404
 
 
-async def wait_for(client, kind):
-    """Return the next event of a kind."""
-    while (event := await client.receive())["type"] != kind:
-        pass
-    return event
-
-
-async def get(url, visitor="127.0.0.1", **headers):
-    """Return the status, headers and body of what is at an address, by http."""
-    host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(
-        host, timeout=TIMEOUT, source_address=(visitor, 0)
-    )
-
-    def exchange():
-        with contextlib.closing(connection):
-            connection.request("GET", f"/{path}", headers=headers)
-            response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read()
-
-    return await asyncio.to_thread(exchange)
-
-
-# A proxy of one port, with TLS
-
-
-async def test_clients_play_through_a_proxy_of_one_port(proxy):
-    init = await play_whole_game(proxy)
-    late = await proxy.watch(init["code"], origin=f"https://localhost:{proxy.port}")
-    await late.expect(*played(*RED_WINS), won("red"))
+async def test_each_path_leads_to_its_own_games_and_own_pages_only(nginx):
+    red, yellow = await nginx.start_game()
+    spectator = await nginx.watch_game(red, yellow)
+    await play_moves(red, yellow, RED_WINS, then=[won("red")])
+    late = await nginx.watch(red.init["code"], origin=nginx.url)
+    await expect_all([spectator, late], *played(*RED_WINS), won("red"))
     with pytest.raises(InvalidStatus, match="403"):
-        await proxy.connect(origin="https://evil.example")
+        await nginx.connect(origin="https://evil.example")
+    nginx.path = "2/"
+    stranger = await nginx.join(red.init["code"], **V2)
+    await stranger.expect_error("Game not found.")
+    # Strangers behind a proxy are not told of each other.
+    clients = [(await nginx.start(**V2))[0] for _ in range(2)]
+    for client in clients:
+        assert [event["type"] for event in await client.hear()] == ["start", "presence"]
 
 
-async def test_two_browsers_play_through_a_proxy_of_one_port(open_page, proxy):
-    red, join, _ = await start(open_page, url=proxy.url)
-    assert join.startswith(proxy.url)
+async def test_no_key_is_logged_even_when_a_process_is_gone(nginx):
+    red, _ = await nginx.start_game()
+    key = red.init["rejoin"]
+    await nginx.programs[0].kill()
+    with pytest.raises(InvalidStatus, match="502"):
+        await nginx.connect(f"?join={key}")
+    for path, status in {"": 302, "1/": 502, "3/": 404}.items():
+        url = f"{path}?join={key}"
+        assert (await nginx.get(url, Referer=nginx.url + url))[0] == status
+
+
+async def test_two_browsers_play_through_nginx(open_page, nginx):
+    from people import see, start, take_turns
+
+    red, join, _ = await start(open_page, url=nginx.url + nginx.path)
+    assert join.startswith(nginx.url + nginx.path)
     yellow = await open_page(join)
     await take_turns(red, yellow, [3, 3])
     async with red.expect_websocket() as websocket:
         await red.reload()
-    assert (await websocket.value).url.startswith(proxy.address)
+    assert (await websocket.value).url.startswith(nginx.address)
     await see(red, yellow, moves=[3, 3])
     for page in (red, yellow):
         await page.close()
-
-
-# Several processes, each under a path, by nginx
-
-
-async def test_visitors_are_spread_and_come_back_to_the_same_process(nginx):
-    visitors = [f"127.0.0.{number}" for number in range(1, 41)]
-    answers = [await get(f"{nginx.url}?x=y", visitor) for visitor in visitors * 2]
-    places = [headers["Location"] for _, headers, _ in answers]
-    assert {*places} == {"/1/?x=y", "/2/?x=y"}
-    assert places[:40] == places[40:]
-    for path in ("1/", "2/abc234"):
-        status, _, body = await get(nginx.url + path)
-        assert (status, body) == (200, (HERE / "index.html").read_bytes())
-    for path in ("3/", "app.py", "1/app.py", "1/../app.py"):
-        assert (await get(nginx.url + path))[0] == 404
-
-
-async def test_each_path_leads_to_its_own_games(nginx):
-    for here, there in [("1/", "2/"), ("2/", "1/")]:
-        nginx.prefix = here
-        init = await play_whole_game(nginx)
-        page = await nginx.connect(origin=f"http://localhost:{nginx.port}", **V2)
-        await page.send({"type": "init", "watch": init["code"]})
-        assert (await page.receive())["code"] == init["code"]
-        nginx.prefix = there
-        stranger = await nginx.join(init["code"], **V2)
-        await stranger.expect_error("Game not found.")
-
-
-async def test_strangers_behind_a_proxy_are_not_told_of_each_other(nginx):
-    nginx.prefix = "1/"
-    clients = [await nginx.connect(**V2) for _ in range(2)]
-    for client in clients:
-        await client.send({"type": "init"})
-        await wait_for(client, "presence")
-        await client.send({"type": "ping"})
-        assert (await client.receive())["type"] == "pong"
-
-
-async def test_no_key_is_logged_even_when_a_process_is_gone(nginx):
-    nginx.prefix = "1/"
-    key = (await play_whole_game(nginx))["rejoin"]
-    nginx.programs[0].process.kill()
-    await nginx.programs[0].process.wait()
-    with pytest.raises(InvalidStatus, match="502"):
-        await nginx.connect(f"?join={key}")
-    for path in ("", "1/", "3/"):
-        url = f"http://localhost:{nginx.port}/{path}?join={key}"
-        assert (await get(url, Referer=url))[0] == {"": 302, "1/": 502, "3/": 404}[path]

@@ -1,11 +1,10 @@
-"""What the README says is what is run, by .ci/run and by the tests of the proxy."""
+"""Tests that the README names what is there, and what .ci/run runs."""
 
 import re
 
 import pytest
 
 import app
-from proxy import CONFIGURATION
 from serving import HERE
 
 README = (HERE / "README.md").read_text(encoding="utf-8")
@@ -17,10 +16,6 @@ def test_commands_are_those_that_ci_runs():
     commands = [command for command in commands if ".venv/bin/pytest" in command]
     assert len(commands) == 2
     assert all(command in README for command in commands)
-
-
-def test_configuration_of_nginx_is_the_one_that_is_tested():
-    assert CONFIGURATION.strip() in README
 
 
 @pytest.mark.parametrize("name", ["parse", "find_seat", "enter", "save", "tell"])

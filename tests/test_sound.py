@@ -83,6 +83,10 @@ async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(open_page):
     won = [[523, 0], [659, 0], [784, 0]]
     for page, tones in [(red, won), (yellow, []), (spectator, won)]:
         assert await heard(page) == knocks[1] + tones
+    # Who looks back hears nothing once more.
+    await spectator.get_by_role("button", name="Previous move").click()
+    await spectator.get_by_role("button", name="Next move").click()
+    assert await heard(spectator) == []
     await press(yellow, "Play again")
     await see(red, spectator, said="Yellow wants to play again.")
     # The end isn't heard once more.
