@@ -133,16 +133,35 @@ async def browser():
 
 @pytest.fixture(scope="session")
 async def modules(browser):
-    """A page that can import the page's modules, and shows nothing of its own."""
-    from helpers import Site
+    """A page that has the page's modules and is told stories, all of them in turn."""
+    from stories import open_stage
 
-    site = Site()
-    await site.start()
-    page = await browser.new_page()
-    await page.goto(site.url + "connect4.js")
+    page = await browser.new_page(reduced_motion="reduce")
+    await open_stage(page)
     yield page
     await page.close()
-    await site.stop()
+
+
+@pytest.fixture
+async def stage(browser):
+    """A function that opens a page of one's own, which is told stories (stories.py)."""
+    from stories import open_stage
+
+    pages, problems = [], []
+
+    async def stage(width=1366, height=768, **options):
+        size = {"width": width, "height": height}
+        options = {"reduced_motion": "reduce", "viewport": size, **options}
+        page = await browser.new_page(**options)
+        pages.append(page)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        await open_stage(page)
+        return page
+
+    yield stage
+    for page in pages:
+        await page.close()
+    assert problems == []
 
 
 @pytest.fixture
@@ -175,9 +194,8 @@ async def open_page(browser, site):
 
     def handle_console(message):
         # The browser itself reports when it can't connect, or isn't allowed to.
-        theirs = "WebSocket|Content Security Policy|ERR_FAILED"
-        ours = not re.search(theirs, message.text)
-        if message.type == "error" and ours:
+        theirs = "WebSocket|Content Security Policy|net::ERR_"
+        if message.type == "error" and not re.search(theirs, message.text):
             problems.append(message.text)
 
     async def open_page(url=None, *, script="", **options):
@@ -186,9 +204,9 @@ async def open_page(browser, site):
         context = await browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(TIMEOUT * 1000)
+        context.on("weberror", lambda error: problems.append(str(error.error)))
+        context.on("console", handle_console)
         page = await context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", handle_console)
         if script:
             await page.add_init_script(script)
         await page.goto(url or site.url)
@@ -203,7 +221,7 @@ async def open_page(browser, site):
 @pytest.fixture
 async def match(site, open_page):
     """A match on the wire, at which a test opens pages."""
-    from states import Match
+    from people import Match
 
     match = Match(site, open_page)
     yield match
@@ -215,15 +233,10 @@ async def look_at(browser):
     """A function that returns the pixels of a part of a page, as rows of (r, g, b)."""
     blank = await browser.new_page()
 
-    async def look_at(page, locator, margin=0):
+    async def look_at(page, locator):
         box = await locator.bounding_box()
-        left, top = math.floor(box["x"]) - margin, math.floor(box["y"]) - margin
-        clip = {
-            "x": max(left, 0),
-            "y": max(top, 0),
-            "width": math.ceil(box["width"]) + 2 * margin,
-            "height": math.ceil(box["height"]) + 2 * margin,
-        }
+        clip = {name: math.floor(box[name]) for name in ("x", "y")}
+        clip |= {name: math.ceil(box[name]) for name in ("width", "height")}
         png = await page.screenshot(clip=clip, animations="disabled")
         width, data = await blank.evaluate(
             """async (data) => {

@@ -3,29 +3,37 @@ Stories of a page, without a server: what it's told, and what it shows and says 
 
 A story is a text, as ``red Ry; RY; 34; lost; red RY 345``. Who we are stands where a
 connection tells us all; who is here, wherever it changes: ``R`` or ``Y`` if the player
-is, ``r`` or ``y`` if the seat is free, ``-`` if it's neither; digits are moves.
+is, ``r`` or ``y`` if the seat is free, ``-`` if it's neither; digits are moves, and
+``1:0`` the games that red and yellow have won before.
 
 """
 
 import re
+from urllib.parse import urlsplit
 
 from events import DRAW, asked, played, present, started, won
+from helpers import DRAWN, HERE
+
+# The pages of stories have this address. No server is there.
+ADDRESS = "http://localhost:8000/"
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 OPEN, CLOSED = {"connection": "open"}, {"connection": "closed"}
 
 
-def past(player, here, columns="", code="k7qx2m", end=(), first="red", **wins):
+def past(player, here, columns, code, end, wins):
     """Return what a new connection is told."""
-    keys = {"rejoin": player and "key", "watch": "w", "code": code, "host": None}
-    init = {"type": "init", "player": player, **keys}
-    moves = played(*map(int, columns), first=first)
-    return [OPEN, init, started(first, **wins), *moves, *end, presence(here)]
+    keys = {"rejoin": player and "key", "watch": "w", "code": code}
+    init = {"type": "init", "player": player, **keys, "host": "192.168.1.5"}
+    moves = played(*map(int, columns))
+    ends = [STEPS[end]] if end else []
+    return [OPEN, init, started(**wins), *moves, *ends, presence(here)]
 
 
 def presence(here):
     players = [player for player in ("red", "yellow") if player[0].upper() in here]
     free = [player for player in ("red", "yellow") if player[0] in here]
-    return present(*players, open=free, spectators=2)
+    return present(*players, open=free, spectators=24)
 
 
 def error(message, **details):
@@ -40,7 +48,6 @@ STEPS = {
     "yellow asks": asked("yellow"),
     "new game": started("yellow", red=1),
     "abc234 waits": {"type": "waiting", "code": "abc234"},
-    "nobody waits": {"type": "waiting", "code": None},
     "not found": error("Game not found."),
     "taken": error("The game already has this player.", watch="w"),
     "refused": error("It isn't your turn."),
@@ -50,7 +57,9 @@ STEPS = {
     "stopped": {"connection": "stopped"},
     "closed": CLOSED,
     "we move": {"column": 3},
+    "we ask": {"isAsking": True},
     "we invite": {"isInviting": True},
+    "we type": {"typed": "k7qx2m"},
     "it's ours": {"isOurs": True},
     "hint": {"hint": "Column 2 is full."},
 }
@@ -59,7 +68,8 @@ STEPS = {
 SPECIAL = {"base": "yellow", "onlooker": None}
 
 WHO = re.compile(
-    r"(red|yellow|spectator|base|onlooker) ([Rr-][Yy-]) ?(\d*)( wins| draw)?"
+    r"(red|yellow|spectator|base|onlooker) ([Rr-][Yy-])"
+    r"(?: (\d+):(\d+))?(?: (\d+))?( wins| draw)?"
 )
 
 
@@ -68,11 +78,12 @@ def parse(story):
     columns, first = "", "red"
     for part in story.split("; ") if story else []:
         if match := WHO.fullmatch(part):
-            name, here, columns, end = match.groups()
+            name, here, red, yellow, columns, end = match.groups(default="")
             player = {**SPECIAL, "spectator": None}.get(name, name)
             code = None if name in SPECIAL else "k7qx2m"
-            end, first = [STEPS[end.strip()]] if end else [], "red"
-            yield from past(player, here, columns, code, end)
+            wins = {"red": int(red or 0), "yellow": int(yellow or 0)}
+            yield from past(player, here, columns, code, end.strip(), wins)
+            first = "red"
         elif part.isdigit():
             moves = played(*map(int, columns + part), first=first)
             yield from moves[len(columns) :]
@@ -88,45 +99,56 @@ def parse(story):
             yield presence(part)
 
 
-FOLD = """async (steps) => {
-    const game = await import("/page/game.js");
-    const { describe } = await import("/page/view.js");
-    const { describeRefusal } = await import("/page/words.js");
-    let state = { ...game.INITIAL_STATE, address: "10.0.0.1:8000" };
-    const follow = (step) =>
-        step.type ? game.update(state, step, 1000)
-        : step.connection ? game.updateConnection(state, step.connection)
-        : step.back !== undefined ? game.lookBack(state, step.back)
-        : step.column !== undefined ? game.sendMove(state, step.column)
-        : { ...state, ...step };
-    const told = [describe(state).said];
-    for (const step of steps) {
-        state = follow(step);
-        told.push(describe(state).said);
-    }
-    const { act, board, plates, lobby, review, quiet, ...seen } = describe(state);
-    const names = (all) => Object.keys(all ?? {}).filter((name) => all[name]).join(" ");
-    const each = Object.values(plates);
-    const { sign } = board;
-    return {
-        ...seen,
-        act: act ? act.label + (act.look === "key" ? "" : ` (${act.look})`) : "–",
-        name: act?.name ?? "–",
-        report: told.filter((said, i) => said && said !== told[i - 1]),
-        moves: String(board.moves.length),
-        line: board.line.map(({ column, row }) => `${column}${row}`).join(" "),
-        playable: board.playable.join(""),
-        hand: String(board.hand),
-        ghost: board.ghost ? `${board.ghost.column}${board.ghost.row}` : "–",
-        sign: sign ? `${sign.text} ${sign.player}${board.celebrates ? "!" : ""}` : "–",
-        refusal: describeRefusal(state, 0),
-        sent: state.sent ? "sent" : "–",
-        plates: each.map(({ said, marks }) => `${said} (${names(marks)})`).join("; "),
-        shown: String(review?.shown ?? "–"),
-        lobby: lobby ? names(lobby) : "–",
-        quiet: quiet ? names(quiet) : "–",
-        isShared: String(game.isShared(state)),
-        watchers: String(seen.watchers),
-        left: Object.entries(state.left).flat().join(" "),
-    };
-}"""
+# Red wins with the last move, by the line from (1, 0) to (4, 3).
+WON = "12233434404"
+
+# The states of a page that look different, and a story of each.
+STATES = {
+    "connecting": "",
+    "unreachable": "lost",
+    "waiting": "red Ry",
+    "somebody waits": "red Ry; abc234 waits",
+    "your turn": "red RY 3342",
+    "their turn": "red RY 334",
+    "move is sent": "red RY 3342; we move",
+    "invitation": "red RY 334; we invite",
+    "other away": "red R- 3342",
+    "seat free": "red Ry 3342",
+    "watching": "spectator RY 3342",
+    "watching free seat": "spectator Ry 3342",
+    "reconnecting": "red RY 3342; lost",
+    "server stopped": "red RY 3342; stopped",
+    "won": f"red RY {WON[:-1]}; 4; wins",
+    "lost": f"yellow RY {WON} wins",
+    "draw": f"red RY {''.join(map(str, DRAWN))} draw",
+    "seen to end": f"spectator RY {WON} wins",
+    "looking back": f"spectator RY {WON} wins; at 3",
+    "rematch asked": f"red RY {WON} wins; red asks",
+    "rematch wanted": f"yellow RY {WON} wins; red asks",
+    "seat taken": "open; taken; closed; it's ours; open; taken; closed",
+    "seat of others": "open; taken; closed",
+    "game gone": "red RY 3342; lost; open; not found; closed",
+    "address unknown": "open; not found; closed",
+    "code unknown": "we type; open; not found; closed",
+}
+
+
+async def open_stage(page):
+    """Open the page that is told stories."""
+    await page.route("**/*", serve_file)
+    await page.goto(ADDRESS)
+    await page.wait_for_function("() => window.tell !== undefined")
+
+
+def serve_file(route):
+    """Answer with a file of the page; in the place of main.js, with that of stories."""
+    name = urlsplit(route.request.url).path[1:] or "index.html"
+    path = HERE / ("tests/stories.js" if name == "main.js" else name)
+    if not path.is_file():
+        return route.fulfill(status=404)
+    return route.fulfill(path=path, content_type=TYPES.get(path.suffix))
+
+
+async def tell(page, story):
+    """Tell a page a story from its beginning."""
+    await page.evaluate("(steps) => tell(steps)", [*parse(story)])

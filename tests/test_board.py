@@ -1,236 +1,258 @@
-"""Tests of the board in the page: what hands do with it, and what it tells."""
+"""The board by itself: what hands do with it, what it tells, and what moves when."""
 
 import pytest
 
-from test_layout import open_stub  # noqa: F401
+from people import column, press_keys
+from stories import WON, parse, presence, tell
 
-DROPS = """() => {
-    window.drops = [];
-    document.querySelector(".board").addEventListener("drop", ({ detail }) => {
-        drops.push(detail.column);
+TURN = "red RY 3342"
+BEGUN = f"red RY {WON[:-1]}"
+
+# Note what somebody chooses, and what the board tells of itself.
+LISTEN = """() => {
+    Object.assign(window, { drops: [], log: [] });
+    board.addEventListener("drop", ({ detail }) => drops.push(detail.column));
+    for (const type of ["fall", "light", "settle"]) {
+        board.addEventListener(type, ({ detail }) => log.push([type, detail]));
+    }
+    board.addEventListener("light", () => { window.rain = count(".rain .checker"); });
+    window.count = (selector) => board.querySelectorAll(selector).length;
+    window.look = () => ({
+        line: count(".line"),
+        sign: board.querySelector(".sign").checkVisibility(),
+        leaving: count(".leaving .checker"),
+        slides: board.querySelector(".hand").getAnimations().length,
+        isSettled: isSettled(board),
     });
 }"""
 
+# The rows of cells in their columns.
+ROWS = "cells => cells.map((cell) => [...cell.parentNode.children].indexOf(cell))"
+
+# What is to be seen of the end of a game, and of what moves.
+NOTHING = {"line": 0, "sign": False, "leaving": 0, "slides": 0, "isSettled": False}
+ALL = {**NOTHING, "line": 4, "sign": True, "isSettled": True}
+
 
 @pytest.fixture
-async def open_board(open_stub):  # noqa: F811
-    """Open a board on which it's my turn, and which remembers what was chosen."""
+async def open_board(stage):
+    """Open a board in a story, which remembers what was chosen."""
 
-    async def open_board(state="turn", **options):
-        page = await open_stub(**options)
-        await page.evaluate("name => show(name)", state)
-        await page.evaluate(DROPS)
+    async def open_board(story=TURN, **options):
+        page = await stage(**options)
+        await page.evaluate(LISTEN)
+        await tell(page, story)
+        await page.wait_for_function("isSettled(board)")
         return page
 
     return open_board
 
 
-def column(page, number):
-    return page.locator(f".column[data-column='{number}']")
+async def go_on(page, story, steps):
+    """Go on with a story; return what is to be seen of the end at once."""
+    steps = [*parse(f"{story}; {steps}")][len([*parse(story)]) :]
+    return await page.evaluate("(steps) => { go(steps); return look(); }", steps)
 
 
-async def center(page, number):
-    """Return the middle of a column, once one can touch it."""
-    await column(page, number).hover()
-    box = await column(page, number).bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-async def slide(page, *points, lift=True):
+async def slide(page, *points, fingers=1):
     """Slide a thumb over some points of the screen, and lift it there."""
     session = await page.context.new_cdp_session(page)
     for number, (x, y) in enumerate(points):
-        event = "touchMove" if number else "touchStart"
-        point = {"type": event, "touchPoints": [{"x": x, "y": y}]}
-        await session.send("Input.dispatchTouchEvent", point)
-    if lift:
-        end = {"type": "touchEnd", "touchPoints": []}
-        await session.send("Input.dispatchTouchEvent", end)
+        kind = "touchMove" if number else "touchStart"
+        touches = [{"x": x + 20 * i, "y": y, "id": i} for i in range(fingers)]
+        event = {"type": kind, "touchPoints": touches}
+        await session.send("Input.dispatchTouchEvent", event)
+    await session.send(
+        "Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []}
+    )
 
 
-async def test_click_chooses_a_column(open_board):
+async def expect_drops(page, *columns):
+    """Check what was chosen, once all that has happened was dealt with."""
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
+    assert await page.evaluate("drops.splice(0)") == list(columns)
+
+
+# What people do
+
+
+async def test_click_chooses_a_column_and_the_hand_shows_where_one_lands(open_board):
     page = await open_board()
-    await column(page, 5).click()
-    await column(page, 2).dispatch_event("click")
-    assert await page.evaluate("drops") == [5, 2]
-
-
-async def test_hand_follows_the_pointer_and_shows_where_it_lands(open_board):
-    page = await open_board()
-    for number, row in [(3, 3), (6, 0)]:
+    for number, row in [(5, 0), (3, 2), (6, 0)]:
         await column(page, number).hover()
-        await page.wait_for_selector(f".column[data-column='{number}'] .landing")
-        rows = await page.locator(".landing").evaluate_all(
-            "cells => cells.map(cell => [...cell.parentNode.children].indexOf(cell))"
-        )
-        assert rows == [row]
-
-
-async def test_hand_of_the_other_stays_in_the_middle(open_board):
-    page = await open_board("theirs")
+        assert await page.locator(".landing").evaluate_all(ROWS) == [row]
+        await column(page, number).click()
+    await column(page, 2).dispatch_event("click")
+    await expect_drops(page, 5, 3, 6, 2)
+    hand = "document.querySelector('.hand').style.getPropertyValue('--column')"
+    assert await page.evaluate(hand) == "2"
+    # The hand of the other stays in the middle.
+    await go_on(page, TURN, "6")
     await column(page, 6).hover()
-    hand = page.locator(".hand")
-    assert await hand.evaluate("hand => hand.style.getPropertyValue('--column')") == "3"
+    assert await page.evaluate(hand) == "3"
     assert await page.locator(".landing").count() == 0
 
 
-async def test_thumb_chooses_where_it_is_lifted(open_board):
+async def test_thumb_chooses_once_where_it_is_lifted_on_the_board(open_board):
     page = await open_board(has_touch=True)
-    points = [await center(page, number) for number in (1, 3, 5)]
-    await slide(page, *points)
-    assert await page.evaluate("drops") == [5]
-
-
-async def test_tap_chooses_once(open_board):
-    page = await open_board(has_touch=True)
+    boxes = [await column(page, number).bounding_box() for number in range(7)]
+    points = [(box["x"] + box["width"] / 2, box["y"] + 99) for box in boxes]
     await column(page, 2).tap()
-    await page.wait_for_function("drops.length > 0")
-    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
-    assert await page.evaluate("drops") == [2]
-
-
-async def test_thumb_that_is_lifted_outside_chooses_nothing(open_board):
-    page = await open_board(has_touch=True)
-    x, y = await center(page, 6)
+    await expect_drops(page, 2)
+    await slide(page, points[1], points[3], points[5])
+    await expect_drops(page, 5)
+    # Lifted outside of the board, or with another finger, it chooses nothing.
+    x, y = points[6]
     await slide(page, (x, y), (x + 60, y), (x + 160, y))
-    assert await page.evaluate("drops") == []
+    await slide(page, points[3], fingers=2)
+    await expect_drops(page)
 
 
-async def test_keys_choose_within_the_board_only(open_board):
+async def test_keys_choose_within_the_board_only_and_once(open_board):
     page = await open_board()
-    await page.keyboard.press("Digit4")
+    await page.get_by_role("button", name="Sound").focus()
+    await press_keys(page, "Digit4")
     await column(page, 3).focus()
-    for key in ["Digit1", "Numpad7", "ArrowRight", "ArrowDown", "Enter", "Space"]:
-        await page.keyboard.press(key)
-    for key in ["Control+Digit2", "Digit8", "End", "Home", "ArrowLeft", "ArrowDown"]:
-        await page.keyboard.press(key)
-    assert await page.evaluate("drops") == [0, 6, 4, 4, 4, 6]
+    await press_keys(page, "Digit1", "Numpad7", "ArrowRight", "ArrowDown", "Enter")
+    await press_keys(page, "Space", "Control+Digit2", "Alt+Digit2", "Digit8", "Digit0")
+    await press_keys(page, "End", "Home", "ArrowLeft", "ArrowDown", "ArrowRight")
+    await press_keys(page, "Enter")
+    await expect_drops(page, 0, 6, 4, 4, 4, 6, 0)
+    stops = "columns => columns.map(column => column.tabIndex)"
+    assert await page.locator(".column").evaluate_all(stops) == [0, *[-1] * 6]
+    for key in ["Digit5", "ArrowDown", "Enter", "Space"]:
+        for _ in range(3):
+            await page.keyboard.down(key)
+        await page.keyboard.up(key)
+    await expect_drops(page, 4, 0, 0, 0)
 
 
-@pytest.mark.parametrize("key", ["Digit5", "ArrowDown", "Enter", "Space"])
-async def test_key_that_is_held_down_chooses_once(open_board, key):
+async def test_digits_are_where_they_are_on_the_keyboard(open_board):
     page = await open_board()
-    await column(page, 4).focus()
-    for _ in range(4):
-        await page.keyboard.down(key)
-    await page.keyboard.up(key)
-    assert await page.evaluate("drops") == [4]
-
-
-async def test_columns_say_what_they_hold_and_where_one_lands(open_board):
-    page = await open_board()
-    name = "element => element.getAttribute('aria-label')"
-    assert await column(page, 3).evaluate(name) == (
-        "Column 4: red, yellow, yellow, 3 free, lands in row 4"
-    )
-    await page.evaluate("show('theirs')")
-    assert await column(page, 6).evaluate(name) == "Column 7: 6 free"
-    await page.evaluate("show('drawn')")
-    assert await column(page, 0).evaluate(name) == (
-        "Column 1: red, yellow, red, yellow, red, yellow, full"
-    )
+    await page.evaluate("addEventListener('keydown', (key) => { window.last = key })")
+    await column(page, 0).focus()
+    # A French keyboard has an apostrophe where the 4 is.
+    session = await page.context.new_cdp_session(page)
+    key = {"code": "Digit4", "key": "'", "text": "'", "windowsVirtualKeyCode": 52}
+    await session.send("Input.dispatchKeyEvent", {"type": "keyDown", **key})
+    await expect_drops(page, 3)
+    # Otherwise it would open the search of the page, in Firefox.
+    assert await page.evaluate("last.defaultPrevented")
 
 
 async def test_what_was_meant_for_the_card_is_no_move(open_board):
-    page = await open_board("waiting", width=390, height=844)
+    page = await open_board("red Ry", width=390, height=844)
     # Stop the time in which nothing can be chosen, which a busy machine may need.
     await page.evaluate(
-        """() => {
-            show("turn");
+        """(steps) => {
+            go(steps);
             window.arrivals = document.getAnimations()
                 .filter(({ animationName }) => animationName === "arrive");
-            window.arrivals.forEach((arrival) => arrival.pause());
-        }"""
+            arrivals.forEach((arrival) => arrival.pause());
+        }""",
+        [presence("RY")],
     )
     box = await page.locator(".board").bounding_box()
     await page.mouse.click(box["x"] + 200, box["y"] + 200)
-    assert await page.evaluate("drops") == []
-    await page.evaluate("window.arrivals.forEach((arrival) => arrival.finish())")
+    await expect_drops(page)
+    await page.evaluate("arrivals.forEach((arrival) => arrival.finish())")
     await column(page, 3).click()
-    assert await page.evaluate("drops") == [3]
+    await expect_drops(page, 3)
+
+
+# What it tells
+
+
+async def test_columns_say_what_they_hold_and_where_one_lands(modules):
+    for story, number, name in [
+        (TURN, 3, "Column 4: red, yellow, 4 free, lands in row 3"),
+        ("red RY 334", 6, "Column 7: 6 free"),
+        ("red RY 000000", 0, "Column 1: red, yellow, red, yellow, red, yellow, full"),
+    ]:
+        await tell(modules, story)
+        label = await column(modules, number).get_attribute("aria-label")
+        assert label == name
+    await modules.get_by_role("toolbar", name="Board", exact=True).wait_for()
 
 
 async def test_ghost_is_no_checker_yet(open_board):
-    page = await open_board()
-    ghost = {"player": "red", "column": 6, "row": 0}
-    await page.evaluate("ghost => show('theirs', { ghost })", ghost)
-    cell = column(page, 6).locator(".cell").first
+    page = await open_board("red RY; we move")
+    cell = column(page, 3).locator(".cell").first
     assert await cell.get_attribute("class") == "cell empty ghost ghost-red"
-    await page.evaluate("move => show('theirs', { moves: [move] })", ghost)
+    assert await page.locator(".landing").count() == 0
+    await tell(page, "red RY; 3")
     assert await cell.get_attribute("class") == "cell red last"
     assert await page.locator(".ghost").count() == 0
 
 
-async def test_end_waits_for_the_last_checker(open_board):
+async def test_checker_lands_before_the_end_is_shown(open_board):
+    page = await open_board(BEGUN, reduced_motion="no-preference")
+    await page.evaluate("log.splice(0)")
+    assert await go_on(page, BEGUN, "4; wins") == NOTHING
+    await page.wait_for_function("isSettled(board)")
+    assert await page.evaluate("[look(), rain]") == [ALL, 26]
+    (_, fall), (_, light), _ = await page.evaluate("log.splice(0)")
+    assert 0.2 < fall.pop("delay") < 0.4
+    assert fall == {"player": "red", "column": 4, "row": 3}
+    assert light["delays"] == pytest.approx([0, 0.14, 0.28, 0.42])
+    # When the board is emptied, all fall out of the bottom.
+    emptied = await go_on(page, f"{BEGUN}; 4; wins", "new game")
+    assert emptied == {**NOTHING, "leaving": 11}
+    await page.wait_for_function("isSettled(board)")
+    assert await page.evaluate("look()") == {**NOTHING, "isSettled": True}
+    assert await page.evaluate("log") == [["settle", None]]
+
+
+@pytest.mark.parametrize("story", ["red RY 3", "red RY 0101010 wins"])
+async def test_past_stands_there_and_does_not_fall_or_light_up(open_board, story):
+    page = await open_board(story, reduced_motion="no-preference")
+    assert await page.evaluate("log") == [["settle", None]]
+
+
+async def test_hand_of_the_other_does_not_slide_from_where_mine_was(open_board):
     page = await open_board(reduced_motion="no-preference")
-    log = await page.evaluate("""async () => {
-        const moves = STATES.won.moves;
-        show("turn", { moves: moves.slice(0, -1) });
-        await new Promise((resolve) => setTimeout(resolve));
-        const log = [];
-        const note = () => log.push([
-            document.querySelectorAll(".line").length,
-            !document.querySelector(".sign").hidden,
-            isSettled(document.querySelector(".board")),
-        ]);
-        // The move and its result may come one after the other.
-        show("won", { line: [], sign: null, celebrates: false });
-        show("won");
-        note();
-        await new Promise((resolve) => document.querySelector(".board")
-            .addEventListener("settle", resolve, { once: true }));
-        note();
-        return log;
-    }""")
-    assert log == [[0, False, False], [4, True, True]]
+    await column(page, 6).hover()
+    await page.wait_for_function("look().slides === 0")
+    assert await go_on(page, TURN, "6") == NOTHING
 
 
-async def test_nothing_moves_where_motion_is_reduced(open_board):
-    page = await open_board()
-    seen = await page.evaluate("""async () => {
-        const falls = [];
-        document.querySelector(".board").addEventListener("fall", ({ detail }) => {
-            falls.push(detail.delay);
-        });
-        const moves = STATES.won.moves;
-        show("turn", { moves: moves.slice(0, -1) });
-        show("won");
-        return [falls, document.querySelectorAll(".line").length,
-            isSettled(document.querySelector(".board"))];
-    }""")
-    assert seen == [[0], 4, True]
+# Let nobody see the page; and whether the hand slides.
+HIDE = "Object.defineProperty(document, 'hidden', { value: true })"
+MOVES = "getComputedStyle(document.querySelector('.hand')).transitionDuration !== '0s'"
+
+
+@pytest.mark.parametrize(
+    ("motion", "act", "moves"), [("reduce", "0", False), ("no-preference", HIDE, True)]
+)
+async def test_nothing_moves_where_one_does_not_want_or_see_it(
+    open_board, motion, act, moves
+):
+    page = await open_board(BEGUN, reduced_motion=motion)
+    await page.evaluate(act)
+    assert await page.evaluate(MOVES) == moves
+    assert await go_on(page, BEGUN, "4; wins") == ALL
+    falls = "log.filter(([type]) => type === 'fall').map(([, { delay }]) => delay)"
+    assert await page.evaluate(falls) == [0]
 
 
 async def test_animation_that_is_cancelled_does_not_hold_up_the_end(open_board):
-    page = await open_board(reduced_motion="no-preference")
-    await page.evaluate("""async () => {
-        const moves = STATES.won.moves;
-        show("turn", { moves: moves.slice(0, -1) });
-        await new Promise((resolve) => setTimeout(resolve));
-        show("won");
-        document.getAnimations().forEach((animation) => animation.cancel());
-    }""")
-    await page.wait_for_function("isSettled(document.querySelector('.board'))")
-    assert await page.locator(".line").count() == 4
+    page = await open_board(BEGUN, reduced_motion="no-preference")
+    assert await go_on(page, BEGUN, "4; wins") == NOTHING
+    await page.evaluate("document.getAnimations().forEach((each) => each.cancel())")
+    await page.wait_for_function("isSettled(board)")
+    assert await page.evaluate("look()") == ALL
 
 
 async def test_checker_that_does_not_belong_there_is_refused(open_board):
     page = await open_board()
-    message = await page.evaluate("""async () => {
+    play_move = """async (move) => {
         const { playMove } = await import("./connect4.js");
-        const board = document.querySelector(".board");
-        const tries = [["blue", 0, 0], ["red", 7, 0], ["red", 0, 6], ["red", 3, 0]];
-        return tries.map((move) => {
-            try {
-                playMove(board, ...move);
-            } catch ({ message }) {
-                return message;
-            }
-        });
-    }""")
-    assert message == [
-        "The player is red or yellow, not blue.",
-        "There is no column 7 with a row 0.",
-        "There is no column 0 with a row 6.",
-        "Row 0 of column 3 isn't empty.",
-    ]
+        try { playMove(board, ...move) } catch ({ message }) { return message }
+    }"""
+    for move, message in [
+        (["blue", 0, 0], "The player is red or yellow, not blue."),
+        (["red", 7, 0], "There is no column 7 with a row 0."),
+        (["red", 0, 6], "There is no column 0 with a row 6."),
+        (["red", 3, 0], "Row 0 of column 3 isn't empty."),
+    ]:
+        assert await page.evaluate(play_move, move) == message

@@ -1,8 +1,8 @@
 """
-Tests of the page in other engines than Chromium's: Firefox, and WebKit as in Safari.
+One story in three engines: Chromium's, Firefox's, and WebKit's as in Safari.
 
-What is tested here is what engines may do differently: to remember, to go back, to
-copy, to handle keys, to move. All else is tested in Chromium.
+It's about what engines may do differently: to handle keys, to move, to remember, to go
+back, to copy. All else is tested in Chromium.
 
 """
 
@@ -12,13 +12,18 @@ import os
 import pytest
 
 from helpers import KEYS, RED_WINS
-from states import STOPPED
+from people import STOPPED, link, paste, press, press_keys, see, take_turns
 
-pytestmark = [
+OTHERS = [
     pytest.mark.slow,
     # Those who drive the browsers leave sockets open, and call what is deprecated.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+ENGINES = [
+    "chromium",
+    pytest.param("firefox", marks=OTHERS),
+    pytest.param("webkit", marks=OTHERS),
 ]
 
 # An address of this machine that browsers don't trust as they trust localhost, so
@@ -26,24 +31,13 @@ pytestmark = [
 # IPv4's in the clothes of IPv6.
 UNTRUSTED = "[::ffff:127.0.0.1]"
 
-# The colours on the board, by columns from the left and from the bottom.
-BOARD = """(board) => {
-    const colours = Array.from(document.querySelectorAll(".column"), (column) =>
-        Array.from(column.querySelectorAll(".cell"), ({ classList }) =>
-            ["red", "yellow"].find((colour) => classList.contains(colour)) ?? "empty"));
-    return JSON.stringify(colours) === JSON.stringify(board);
-}"""
 
-# Whether it's our turn, and one can touch the board, which isn't so for a moment.
-READY = """() => {
-    const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
-    return document.body.dataset.phase === "turn" && pointerEvents !== "none";
-}"""
-
-
-@pytest.fixture(scope="session", params=["firefox", "webkit"])
+@pytest.fixture(scope="session", params=ENGINES)
 def browsers(request):
-    """Two browsers with one engine, and nothing else in common."""
+    """Two browsers with one engine, and nothing else in common; of Chromium, none."""
+    if request.param == "chromium":
+        yield None
+        return
     import webdriver
 
     if packages := webdriver.missing(request.param):
@@ -51,208 +45,89 @@ def browsers(request):
         if os.environ.get("CI"):
             pytest.fail(advice)
         pytest.skip(advice)
-    with webdriver.open_page(request.param) as red:
-        with webdriver.open_page(request.param) as yellow:
-            yield red, yellow
+    open_browser = webdriver.OPEN[request.param]
+    with open_browser() as red, open_browser() as yellow:
+        yield red, yellow
 
 
 @pytest.fixture
-async def pages(browsers, site):
+async def pages(browsers, site, open_page):
     """The pages of two people, who haven't opened anything yet."""
-    yield browsers
+    pages = browsers or [await open_page("about:blank") for _ in range(2)]
+    yield pages
     # A page that is left open would look for the site of the next test.
-    await asyncio.gather(*(page.goto("about:blank") for page in browsers))
+    await asyncio.gather(*(page.goto("about:blank") for page in pages))
 
 
-# What people do with a page, and see there
-
-
-async def start(page, url):
-    """Open the page of a first player; return the link to play."""
-    await page.goto(url)
-    await expect_status(page, "You are red.")
-    url = await link(page)
-    KEYS.add(url[-6:])
-    return url
-
-
-async def begin(pages, site):
-    """Open the pages of both players of a new game."""
+async def begin(pages, url):
+    """Open the pages of both players of a new game; return the link."""
     red, yellow = pages
-    join = await start(red, site.url)
-    await yellow.goto(join)
-    await expect_status(yellow, "You are yellow.")
-    return red, yellow, join
+    await red.goto(url)
+    await see(red, said="You are red.")
+    join = await link(red)
+    KEYS.add(join[-6:])
+    await yellow.goto(url + join[-6:].upper())
+    await see(yellow, said="You are yellow.")
+    await see(red, said="Yellow has joined.")
+    return join
 
 
-async def link(page):
-    return await page.evaluate("() => document.querySelector('.invitation a').href")
-
-
-async def play_all(red, yellow, columns):
-    """Click columns in turn, as soon as it's each player's."""
-    for number, column in enumerate(columns):
+async def test_two_play_by_keys_and_again_by_clicks(pages, site):
+    red, yellow = pages
+    await begin(pages, site.url)
+    keys = ["1"], ["2"], ["ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter"]
+    keys += ["ArrowLeft", "ArrowLeft", "ArrowDown"], [" "], ["2"], ["1"]
+    for number, chosen in enumerate(keys):
         page = yellow if number % 2 else red
-        await page.until(READY)
-        await page.click(f".column[data-column='{column}']")
-
-
-async def press(page, name):
-    """Press the main button, by its name."""
-    await page.until(
-        """(name) => {
-            const button = document.querySelector(".act:not([hidden])");
-            return button?.textContent.trim() === name;
-        }""",
-        name,
-    )
-    await page.click(".act")
-
-
-async def expect_status(page, text):
-    """Wait until a screen reader is told so."""
-    await page.until(
-        "(text) => document.querySelector('.status')?.textContent.includes(text)", text
-    )
-
-
-async def expect_sentence(page, text):
-    """Wait until one sees this sentence."""
-    await page.until(
-        "(text) => document.querySelector('.sentence')?.textContent === text", text
-    )
-
-
-async def expect_board(page, columns, first="red"):
-    """Wait until the board shows just the moves in these columns."""
-    colours = ["red", "yellow"] if first == "red" else ["yellow", "red"]
-    board = [["empty"] * 6 for _ in range(7)]
-    for number, column in enumerate(columns):
-        board[column][board[column].index("empty")] = colours[number % 2]
-    await page.until(BOARD, board)
-
-
-async def expect_paste(page, text):
-    """Paste into a new field, and wait until it holds this text."""
-    await page.evaluate(
-        """() => {
-            const field = document.createElement("input");
-            field.className = "pasted";
-            document.body.append(field);
-            field.focus();
-        }"""
-    )
-    await page.press("Control+v")
-    await page.until("(text) => document.querySelector('.pasted').value === text", text)
-
-
-# What they do in a game
-
-
-async def test_two_play_a_whole_game_and_a_rematch(pages, site):
-    red, yellow, _ = await begin(pages, site)
-    await play_all(red, yellow, RED_WINS)
-    await expect_status(red, "You win: column 1, rows 1 to 4.")
-    await expect_status(yellow, "Red wins: column 1, rows 1 to 4.")
-    for page in (red, yellow):
-        await expect_sentence(page, "Four in a row!")
-        await expect_board(page, RED_WINS)
+        await see(page, phase="turn", moves=RED_WINS[:number])
+        await press_keys(page, *chosen)
+    await see(red, said="You win: column 1, rows 1 to 4.", line=4)
+    await see(red, yellow, moves=RED_WINS, scores="1 0")
     await press(red, "Play again")
-    await expect_sentence(yellow, "Red wants to play again.")
+    await see(yellow, sentence="Red wants to play again.")
     await press(yellow, "Play again")
-    await play_all(yellow, red, RED_WINS)
-    await expect_status(yellow, "You win")
-    for page in (red, yellow):
-        await expect_board(page, RED_WINS, first="yellow")
+    await take_turns(yellow, red, RED_WINS)
+    await see(yellow, said="You win")
+    await see(red, yellow, moves=RED_WINS, first="yellow", scores="1 1")
 
 
-async def test_both_players_come_back_by_a_reload(pages, site):
-    red, yellow, _ = await begin(pages, site)
-    await play_all(red, yellow, [3, 3])
+async def test_both_players_come_back_and_so_does_the_server(pages, site):
+    red, yellow = pages
+    join = await begin(pages, site.url)
+    await take_turns(red, yellow, [3, 3])
     for page, player in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
-        await expect_status(page, f"You are {player}.")
-        await expect_board(page, [3, 3])
-    await play_all(red, yellow, [4, 2])
-    for page in (red, yellow):
-        await expect_board(page, [3, 3, 4, 2])
-
-
-async def test_player_who_closed_the_tab_opens_the_plain_address(pages, site):
-    red, yellow, _ = await begin(pages, site)
-    await play_all(red, yellow, [3, 3])
-    for page, player in [(red, "red"), (yellow, "yellow")]:
-        await page.close_tab()
-        await page.goto(site.url)
-        await expect_status(page, f"You are {player}.")
-        await expect_board(page, [3, 3])
-    await play_all(red, yellow, [4, 2])
+        for url in (join, site.url):
+            await see(page, said=f"You are {player}.", moves=[3, 3])
+            await page.goto("about:blank")
+            await page.goto(url)
+        await see(page, said=f"You are {player}.", moves=[3, 3])
+    await red.click(".new")
+    await see(red, phase="waiting")
+    assert await link(red) != join
+    await red.go_back()
+    await see(red, phase="turn", moves=[3, 3])
+    # To where somebody else has been, the plain address leads before the new match.
+    await red.goto("about:blank")
+    await red.goto(site.url)
+    await see(red, phase="turn", moves=[3, 3])
+    assert await link(red) == join
+    await site.stop()
+    await see(red, yellow, sentence=STOPPED, moves=[3, 3])
+    await site.start()
+    await take_turns(red, yellow, [4, 2])
+    await see(red, yellow, moves=[3, 3, 4, 2])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", UNTRUSTED], ids=["secure", "plain"])
-async def test_copied_link_has_the_code_that_leads_into_the_game(host, pages, site):
-    red, yellow = pages
-    join = await start(red, site.url.replace("127.0.0.1", host))
+async def test_link_is_copied_on_any_address(pages, site, host):
+    red, _ = pages
     is_secure = host == "127.0.0.1"
+    await red.goto(site.url.replace("127.0.0.1", host))
+    await see(red, said="You are red.")
     assert await red.evaluate("() => isSecureContext") == is_secure
     assert await red.evaluate("() => 'clipboard' in navigator") == is_secure
     await red.click(".copy")
-    await expect_status(red, "The link is copied.")
-    await expect_paste(red, join)
-    await yellow.goto(site.url + join[-6:].upper())
-    await expect_status(yellow, "You are yellow.")
-    await play_all(red, yellow, [3, 3])
-    await expect_board(red, [3, 3])
-
-
-async def test_two_play_by_keyboard(pages, site):
-    red, yellow, _ = await begin(pages, site)
-    moves = ["1"], ["2"], ["ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter"]
-    moves += ["ArrowLeft", "ArrowLeft", "ArrowDown"], [" "], ["2"], ["1"]
-    for number, keys in enumerate(moves):
-        page = yellow if number % 2 else red
-        await page.until(READY)
-        await page.press(*keys)
-    await expect_status(red, "You win")
-    for page in (red, yellow):
-        await expect_board(page, RED_WINS)
-
-
-async def test_loser_makes_room_and_somebody_plays_the_winner(pages, site):
-    red, yellow, _ = await begin(pages, site)
-    await play_all(red, yellow, RED_WINS)
-    await expect_sentence(yellow, "Four in a row!")
-    await yellow.click(".quiet .room")
-    await expect_status(yellow, "You are watching.")
-    await expect_sentence(red, "Yellow’s seat is free.")
-    await press(yellow, "Play")
-    await expect_status(yellow, "You are yellow.")
-    await play_all(yellow, red, [3, 3])
-    for page in (red, yellow):
-        await expect_board(page, [3, 3], first="yellow")
-
-
-async def test_new_game_starts_afresh_and_back_returns(pages, site):
-    red, yellow, join = await begin(pages, site)
-    await play_all(red, yellow, [3, 3, 4])
-    await expect_board(red, [3, 3, 4])
-    await red.click(".new")
-    await expect_status(red, "Waiting for somebody")
-    assert await link(red) != join
-    await red.back()
-    await expect_board(red, [3, 3, 4])
-    assert await link(red) == join
-    await play_all(yellow, red, [4, 2])
-    await expect_board(yellow, [3, 3, 4, 4, 2])
-
-
-async def test_server_stops_and_comes_back(pages, site):
-    red, yellow, _ = await begin(pages, site)
-    await play_all(red, yellow, [3])
-    await site.stop()
-    for page in (red, yellow):
-        await expect_sentence(page, STOPPED)
-    await site.start()
-    await play_all(yellow, red, [3])
-    for page in (red, yellow):
-        await expect_board(page, [3, 3])
+    await see(red, said="The link is copied.")
+    assert await paste(red) == await link(red)
+    KEYS.add((await link(red))[-6:])

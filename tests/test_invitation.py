@@ -1,60 +1,25 @@
-"""Tests of the invitation: the link to a match is copied, and shared."""
+"""The invitation: it's opened and closed, and the link to a match copied and shared."""
 
 import pytest
 from playwright.async_api import expect
 
-from conftest import BROWSER, BROWSER_OPTIONS
-from helpers import V2
-from states import PHONE, expect_status, link, play, start
-
-
-async def paste(page):
-    """Return what is pasted into a new field."""
-    await page.evaluate(
-        """() => {
-            const field = document.createElement("input");
-            field.className = "pasted";
-            document.body.append(field);
-            field.focus();
-        }"""
-    )
-    await page.keyboard.press("Control+V")
-    text = await page.locator(".pasted").input_value()
-    await page.locator(".pasted").evaluate("field => field.remove()")
-    return text
-
-
-async def expect_copying(page, control):
-    """Copy the link by clicking something, and see that the page says so."""
-    await control.click()
-    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    await expect_status(page, "The link is copied.")
-    assert await paste(page) == await link(page)
+from people import PHONE, link, paste, play, see, start
+from stories import tell
 
 
 async def test_link_itself_copies_and_does_not_leave_the_seat(open_page):
     permissions = ["clipboard-read", "clipboard-write"]
-    red, join, _ = await start(open_page, permissions=permissions)
-    await expect_copying(red, red.locator(".invitation a"))
+    red, join, watch = await start(open_page, permissions=permissions)
+    await red.locator(".invitation .turn").click()
+    await red.locator(".invitation a").click()
+    await expect(red.get_by_role("button", name="Copied")).to_be_visible()
+    await see(red, said="The link is copied.")
+    assert await paste(red) == watch
+    await red.locator(".invitation .turn").click()
     assert red.url == join
     async with red.context.expect_page() as tab:
         await red.locator(".invitation a").click(modifiers=["Control"])
-    await expect_status(await tab.value, "You are yellow.")
-
-
-async def test_links_are_copied_on_plain_http(browser, site):
-    # On a network's address there is no clipboard, as the page isn't secure.
-    options = [*BROWSER_OPTIONS, "--host-resolver-rules=MAP friend.test 127.0.0.1"]
-    other = await browser.browser_type.launch(executable_path=BROWSER, args=options)
-    page = await other.new_page()
-    await page.goto(site.url.replace("127.0.0.1", "friend.test"))
-    await expect_status(page, "You are red.")
-    assert not await page.evaluate("isSecureContext || 'clipboard' in navigator")
-    assert (await link(page)).startswith(f"http://friend.test:{site.port}/")
-    for _ in range(2):
-        await expect_copying(page, page.locator(".copy"))
-        await page.locator(".invitation .turn").click()
-    await other.close()
+    await see(await tab.value, said="You are yellow.")
 
 
 async def test_link_that_cannot_be_copied_is_selected(open_page, site):
@@ -64,7 +29,7 @@ async def test_link_that_cannot_be_copied_is_selected(open_page, site):
     """
     red = await open_page(script=script)
     await red.get_by_role("button", name="Copy").click()
-    await expect_status(red, "The link is selected.")
+    await see(red, said="The link is selected.")
     selected = await red.evaluate("String(getSelection()).replace(/\\s/g, '')")
     assert f"http://{selected}" == await link(red)
     await expect(red.get_by_role("button", name="Copied")).to_have_count(0)
@@ -86,14 +51,13 @@ async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site)
     await expect(page.get_by_role("status")).not_to_contain_text("copied")
 
 
-async def test_link_is_shared_where_the_browser_can(open_page, site):
+async def test_link_is_shared_where_the_browser_can(open_page):
     script = "navigator.share = async ({ url }) => { window.shared = url; }"
     red = await open_page(script=script)
     await red.get_by_role("button", name="Share").click()
     assert await red.evaluate("window.shared") == await link(red)
     script = "Object.defineProperty(navigator, 'share', { value: undefined })"
-    other = await open_page(await link(red), script=script)
-    await other.locator(".invite:visible").first.click()
+    other = await open_page(script=script)
     await expect(other.get_by_role("button", name="Copy")).to_be_visible()
     await expect(other.get_by_role("button", name="Share")).to_have_count(0)
 
@@ -104,36 +68,27 @@ async def test_invitation_is_opened_turned_and_closed(match, options):
     await match.begin(3, 3)
     red = await match.open("red")
     card = red.locator(".invitation")
-    closes = [
-        lambda: red.get_by_role("button", name="Close").click(),
+    for close in (
+        card.get_by_label("Close").click,
         lambda: red.keyboard.press("Escape"),
-    ]
-    for close in closes:
+    ):
         await red.locator(".invite:visible").click()
-        await expect(card.get_by_role("heading")).to_have_text("Invite a friend")
+        await see(red, card="Invite a friend")
         assert await link(red) == match.links["code"]
         await card.get_by_role("button", name="Link to watch").click()
-        await expect(card.get_by_role("heading")).to_have_text("Let others watch")
+        await see(red, card="Let others watch")
         assert await link(red) == match.links["spectator"]
         await close()
-        await expect(card.get_by_role("heading")).to_be_hidden()
+        await see(red, card="")
     await play(red, 4)
 
 
-async def test_link_never_has_a_name_by_which_a_machine_calls_itself(open_page, site):
-    page = await open_page("about:blank")
-
-    async def answer(route):
-        path = route.request.url.partition("//")[2].partition("/")[2]
-        if path == "blank":
-            await route.fulfill(body="", content_type="text/html")
-        else:
-            await route.fulfill(response=await route.fetch(url=site.url + path))
-
-    await page.route("**/*", answer)
+async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
+    page = await stage()
+    await page.route("**/blank", lambda route: route.fulfill(body=""))
 
     async def links(name, host, side="join"):
-        await page.goto(f"http://{name}:{site.port}/blank")
+        await page.goto(f"http://{name}:8000/blank")
         return await page.evaluate(
             """async ([side, host]) => {
                 const { linkTo } = await import("/page/invitation.js");
@@ -144,20 +99,16 @@ async def test_link_never_has_a_name_by_which_a_machine_calls_itself(open_page, 
 
     own = "localhost localhost. x.localhost 0.0.0.0 127.1.2.3"
     for name in [*own.split(), "[::]", "[::1]", "[::ffff:127.0.0.1]"]:
-        url = f"http://192.168.1.5:{site.port}/k7qx2m"
-        assert await links(name, "192.168.1.5") == url
-    watch = f"http://[fd00::5]:{site.port}/?watch=k7qx2m"
+        assert await links(name, "192.168.1.5") == "http://192.168.1.5:8000/k7qx2m"
+    watch = "http://[fd00::5]:8000/?watch=k7qx2m"
     assert await links("localhost", "fd00::5", side="watch") == watch
     for name, host in [("localhost", None), ("friend.local", "192.168.1.5")]:
-        url = f"http://{name}:{site.port}/k7qx2m"
-        assert await links(name, host) == url
+        assert await links(name, host) == f"http://{name}:8000/k7qx2m"
 
 
-async def test_codes_and_addresses_are_not_translated(match):
-    await match.server.start(**V2)
-    page = await match.open_page(match.site.url)
-    await expect(page.locator(".somebody .code")).to_be_visible()
-    codes = page.locator(".code, .address, #code")
+async def test_codes_and_addresses_are_not_translated(modules):
+    await tell(modules, "red Ry; abc234 waits")
+    codes = modules.locator(".code, .address, #code")
     await expect(codes).to_have_count(4)
     assert await codes.evaluate_all(
         "codes => codes.every((code) => code.closest('[translate=no]'))"

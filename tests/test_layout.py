@@ -1,14 +1,17 @@
-"""Tests of the look of the page by numbers, in all its states, without a server."""
+"""
+The look of the page by numbers, in all its states, without a server: nothing is cut,
+covered or moves, words and parts stand out, and axe finds nothing.
+
+"""
 
 import itertools
 import re
-from pathlib import Path
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 
-HERE = Path(__file__).parent
-ADDRESS = "http://layout.test/"
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+from helpers import HERE
+from stories import STATES, WON, tell
 
 SCREENS = [
     (320, 568), (360, 640), (390, 844), (412, 915), (844, 390), (667, 375),
@@ -16,26 +19,11 @@ SCREENS = [
     (1366, 768), (1920, 1080), (2560, 1440),
 ]  # fmt: skip
 
-# Screens and default fonts with which one has to scroll, but never sideways.
-SMALL = [(341, 192, 16), (320, 256, 16), (480, 320, 16), (568, 320, 16)]
-LARGE_FONTS = [
-    (width, height, font)
-    for width, height in [(390, 844), (844, 390), (1366, 768), (320, 568)]
-    for font in (24, 32)
-]
+# Here one has to scroll, and with larger fonts, but never sideways.
+SMALL = [(341, 192), (320, 256), (480, 320), (568, 320)]
 
-# The other screens are for the slow part.
+# What isn't for the slow part only
 CORE = [(320, 568), (390, 844), (844, 390), (1366, 768)]
-
-
-def cases(sizes):
-    """Return sizes as parameters, of which those that aren't in the core are slow."""
-    core = [*CORE, *((*size, 32) for size in CORE)]
-    return [
-        pytest.param(*size, marks=() if size in core else pytest.mark.slow)
-        for size in sizes
-    ]
-
 
 # Which colours stand on which, and how much they must differ (WCAG 1.4.3, 1.4.11).
 # Large words, and the words of keys, are bold and large.
@@ -91,45 +79,26 @@ BOXES = """() => {
 }"""
 
 
-def serve_file(route):
-    """Answer with a file of the page; in the place of main.js, with the stub."""
-    name = route.request.url.removeprefix(ADDRESS) or "index.html"
-    path = HERE / "stub.js" if name == "main.js" else HERE.parent / name
-    if not path.is_file():
-        return route.fulfill(status=404)
-    return route.fulfill(path=path, content_type=TYPES.get(path.suffix))
-
-
-@pytest.fixture
-async def open_stub(browser):
-    """A function that opens the page, and can show each of its states."""
-    contexts = []
-
-    async def open_stub(width=1366, height=768, font=16, **options):
-        options = {"reduced_motion": "reduce", **options}
-        size = {"width": width, "height": height}
-        context = await browser.new_context(viewport=size, **options)
-        contexts.append(context)
-        page = await context.new_page()
-        await page.route("**/*", serve_file)
-        if font != 16:
-            session = await context.new_cdp_session(page)
-            sizes = {"standard": font, "fixed": font}
-            await session.send("Page.setFontSizes", {"fontSizes": sizes})
-        await page.goto(ADDRESS)
-        await page.wait_for_function("() => window.show !== undefined")
-        return page
-
-    yield open_stub
-    for context in contexts:
-        await context.close()
-
-
-async def states(page):
-    """Show each state of the page, one after the other."""
-    for name in await page.evaluate("Object.keys(STATES)"):
-        await page.evaluate("name => show(name)", name)
-        yield name, await page.evaluate(BOXES)
+async def find_problems(page, width, height, font):
+    """Return what is wrong with each state of the page on a screen."""
+    problems, places = [], {}
+    may_scroll = font > 16 or (width, height) in SMALL
+    await page.set_viewport_size({"width": width, "height": height})
+    for name, story in STATES.items():
+        await tell(page, story)
+        seen = await page.evaluate(BOXES)
+        if seen["size"][0] > width or (seen["size"][1] > height and not may_scroll):
+            problems.append((name, "scrolls", seen["size"]))
+        for part, left, top, right, bottom in seen["boxes"] + seen["texts"]:
+            is_inside = left >= -1 and right <= width + 1
+            if not is_inside or (not may_scroll and (top < 0 or bottom > height)):
+                problems.append((name, "is cut", part, left, top, right, bottom))
+        problems += [(name, *pair) for pair in text_on_text(seen["texts"])]
+        for part, *box in seen["boxes"]:
+            if part in (".board", ".act") and not may_scroll:
+                places.setdefault(part, set()).add(tuple(box))
+    moving = [(part, boxes) for part, boxes in places.items() if len(boxes) > 1]
+    return [(width, height, font, problem) for problem in problems + moving]
 
 
 def overlaps(a, b):
@@ -145,58 +114,60 @@ def text_on_text(texts):
     return [(a[0], b[0]) for a, b in pairs if a[0] != b[0] and overlaps(a, b)]
 
 
-@pytest.mark.parametrize(("width", "height"), cases(SCREENS))
-async def test_nothing_scrolls_is_cut_or_moves(open_stub, width, height):
-    page = await open_stub(width, height)
-    problems, places = [], {}
-    async for name, seen in states(page):
-        if seen["size"][0] > width or seen["size"][1] > height:
-            problems.append((name, "scrolls", seen["size"]))
-        for part, left, top, right, bottom in seen["boxes"] + seen["texts"]:
-            if left < -1 or top < 0 or right > width + 1 or bottom > height:
-                problems.append((name, "is cut", part, left, top, right, bottom))
-        problems += [(name, *pair) for pair in text_on_text(seen["texts"])]
-        for part, *box in seen["boxes"]:
-            if part in (".board", ".act"):
-                places.setdefault(part, set()).add(tuple(box))
-    assert problems == []
-    assert [len(places[part]) for part in (".board", ".act")] == [1, 1], places
+@pytest.mark.parametrize(
+    ("screens", "font"),
+    [
+        (CORE, 16),
+        (CORE, 32),
+        pytest.param(CORE, 24, marks=pytest.mark.slow),
+        pytest.param([*SCREENS, *SMALL], 16, marks=pytest.mark.slow),
+    ],
+)
+async def test_nothing_scrolls_is_cut_or_moves(stage, screens, font):
+    page = await stage()
+    session = await page.context.new_cdp_session(page)
+    sizes = {"standard": font, "fixed": font}
+    await session.send("Page.setFontSizes", {"fontSizes": sizes})
+    problems = [await find_problems(page, *size, font) for size in screens]
+    assert [*itertools.chain(*problems)] == []
 
 
-@pytest.mark.parametrize(("width", "height", "font"), cases(SMALL + LARGE_FONTS))
-async def test_small_screens_and_large_fonts(open_stub, width, height, font):
-    page = await open_stub(width, height, font)
-    problems = []
-    async for name, seen in states(page):
-        if seen["size"][0] > width:
-            problems.append((name, "is too wide", seen["size"]))
-        for part, left, _, right, _ in seen["boxes"] + seen["texts"]:
-            if left < -1 or right > width + 1:
-                problems.append((name, "is cut", part, left, right))
-        problems += [(name, *pair) for pair in text_on_text(seen["texts"])]
-    assert problems == []
-
-
-async def test_wall_can_be_read_from_afar(open_stub):
-    page = await open_stub(1920, 1080)
-    await page.evaluate("show('watching')")
+async def test_wall_can_be_read_from_afar(stage):
+    page = await stage(1920, 1080)
+    await tell(page, STATES["watching"])
     sizes = {".name": 44, ".score": 60, ".sentence": 64, ".invitation .code": 80}
     for selector, size in sizes.items():
         style = "element => getComputedStyle(element).fontSize"
         assert await page.locator(selector).first.evaluate(style) == f"{size}px"
 
 
-async def test_fingers_find_what_stands_alone(open_stub):
-    page = await open_stub(320, 568)
-    small = []
-    for name in await page.evaluate("Object.keys(STATES)"):
-        await page.evaluate("name => show(name)", name)
-        for button in await page.locator(ALONE).all():
-            if await button.is_visible():
-                box = await button.bounding_box()
-                if min(box["height"], box["width"]) < 43.9:
-                    small.append((name, await button.get_attribute("class")))
-    assert small == []
+async def test_fingers_find_what_stands_alone(stage):
+    page = await stage(320, 568)
+    for name, story in STATES.items():
+        await tell(page, story)
+        small = await page.locator(ALONE).evaluate_all(
+            """buttons => buttons.filter((button) => {
+                const { width, height } = button.getBoundingClientRect();
+                return width > 0 && Math.min(width, height) < 43.9;
+            }).map(({ className }) => className)"""
+        )
+        assert small == [], name
+
+
+async def test_what_one_sees_is_read_to_somebody_once(modules):
+    await tell(modules, STATES["your turn"])
+    read = await modules.locator("body").aria_snapshot()
+    for text in ("Your turn", "Red, you, 0 wins, to move", "Yellow, 0 wins", "24"):
+        assert read.count(text) == 1, read
+
+
+@pytest.mark.slow
+async def test_axe_finds_nothing(stage):
+    page = await stage()
+    for name, story in STATES.items():
+        await tell(page, story)
+        results = await Axe().run(page)
+        assert results.response["violations"] == [], (name, results.generate_report())
 
 
 REST = re.compile(r"--rest: rgb\((.*)\)")
@@ -204,7 +175,7 @@ REST = re.compile(r"--rest: rgb\((.*)\)")
 
 def read_colours():
     """Return the colours of the style sheet, by day and by night."""
-    text = (HERE.parent / "connect4.css").read_text()
+    text = (HERE / "connect4.css").read_text()
     day, night, *_ = re.findall(r":root \{\n(.*?)\n\s*\}", text, re.DOTALL)
     read = re.compile(r"--([\w-]+): #(\w\w)(\w\w)(\w\w);")
     colours = {}
@@ -242,34 +213,34 @@ def test_contrast(theme):
     assert {pair: ratio for pair, ratio in found.items() if ratio < wanted[pair]} == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_forced_colours_leave_all_to_be_told_apart(open_stub, look_at, theme):
-    page = await open_stub(forced_colors="active", color_scheme=theme)
-
-    async def cell(state, column, row):
-        await page.evaluate("name => show(name)", state)
-        column = page.locator(f".column[data-column='{column}'] > .cell")
-        return await look_at(page, column.nth(row))
-
-    looks = {
-        "hole": await cell("theirs", 6, 5),
-        "where it would land": await cell("turn", 3, 3),
-        "red": await cell("turn", 2, 1),
-        "yellow": await cell("turn", 2, 0),
-        "last": await cell("turn", 5, 0),
-        "four": await cell("won", 5, 3),
-        "red, not of the four": await cell("won", 1, 1),
-        "yellow, not of the four": await cell("won", 2, 1),
-    }
-    plates = {}
-    for state, player in itertools.product(["turn", "won"], ["red", "yellow"]):
-        await page.evaluate("name => show(name)", state)
-        plates[state, player] = await look_at(page, page.locator(f".plate.{player}"))
+@pytest.mark.parametrize(
+    "theme", ["light", pytest.param("dark", marks=pytest.mark.slow)]
+)
+async def test_forced_colours_leave_all_to_be_told_apart(stage, look_at, theme):
+    page = await stage(forced_colors="active", color_scheme=theme)
+    looks, plates = {}, {}
+    for name, story, column, row in [
+        ("hole", "red RY 334", 6, 5),
+        ("where it would land", "red RY 3342", 3, 2),
+        ("red", "red RY 3342", 3, 0),
+        ("yellow", "red RY 3342", 3, 1),
+        ("last", "red RY 334", 4, 0),
+        ("four", f"red RY {WON} wins", 4, 3),
+        ("red, not of the four", f"red RY {WON} wins", 3, 1),
+        ("yellow, not of the four", f"red RY {WON} wins", 0, 0),
+    ]:
+        await tell(page, story)
+        cells = page.locator(f".column[data-column='{column}'] > .cell")
+        looks[name] = await look_at(page, cells.nth(row))
+    for state, player in itertools.product(["your turn", "won"], ["red", "yellow"]):
+        await tell(page, STATES[state])
+        plate = await look_at(page, page.locator(f".plate.{player}"))
+        # In the middle of the lower edge, only turn and winner tell them apart.
+        plates[state, player] = plate[-7][len(plate[0]) // 2]
     for a, b in itertools.combinations(looks, 2):
         assert difference(looks[a], looks[b]) > 0.03, (a, b)
-    # In the middle of the lower edge, nothing but turn and winner tells them apart.
-    edges = {name: rows[-7][len(rows[0]) // 2] for name, rows in plates.items()}
-    assert edges["turn", "red"] == edges["won", "red"] != edges["turn", "yellow"]
+    marked, unmarked = plates["your turn", "red"], plates["your turn", "yellow"]
+    assert plates["won", "red"] == marked != unmarked == plates["won", "yellow"]
 
 
 def difference(a, b):
@@ -280,43 +251,15 @@ def difference(a, b):
     return sum(contrast(*pair) > 1.5 for pair in pairs) / len(pairs)
 
 
-async def test_only_what_costs_nothing_moves(open_stub):
-    page = await open_stub(reduced_motion="no-preference")
-    await page.evaluate("show('won', { moves: [], line: [], sign: null })")
-    found = await page.evaluate("""async () => {
-        const board = document.querySelector(".board");
-        const events = [];
-        for (const type of ["fall", "light", "settle"]) {
-            board.addEventListener(type, ({ detail }) => events.push([type, detail]));
-        }
-        const settled = () => new Promise((resolve) =>
-            board.addEventListener("settle", resolve, { once: true }));
-        const properties = new Set();
-        const look = () => {
-            for (const { effect, animationName } of document.getAnimations()) {
-                const frames = animationName === "arrive" ? [] : effect.getKeyframes();
-                frames.flatMap(Object.keys).forEach((key) => properties.add(key));
-            }
-            requestAnimationFrame(look);
-        };
-        look();
-        const moves = STATES.won.moves;
-        show("turn", { moves: moves.slice(0, -1) });
-        await settled();
-        show("won");
-        await settled();
-        show("turn", { moves: [] });
-        await settled();
-        for (const key of ["offset", "computedOffset", "easing", "composite"]) {
-            properties.delete(key);
-        }
-        return { events, properties: [...properties].sort() };
-    }""")
-    assert found["properties"] == ["opacity", "transform"]
-    assert [name for name, _ in found["events"]] == [
-        "settle", "fall", "light", "settle", "settle"
-    ]  # fmt: skip
-    _, (_, fall), (_, light), *_ = found["events"]
-    assert 0.2 < fall.pop("delay") < 0.4
-    assert fall == {"player": "red", "column": 5, "row": 3}
-    assert light["delays"] == pytest.approx([0, 0.14, 0.28, 0.42])
+def test_only_what_costs_nothing_moves():
+    style = (HERE / "connect4.css").read_text()
+    moving = re.findall(r"@keyframes (\w+) \{(.*?)\n\}", style, re.DOTALL)
+    properties = {
+        name: set(re.findall(r"^ {4}([\w-]+):", block, re.MULTILINE))
+        for name, block in moving
+        if name not in ("arrive", "late")
+    }
+    free = {"transform", "opacity", "animation-timing-function"}
+    assert {name for name, used in properties.items() if not used <= free} == set()
+    transitions = re.findall(r"transition: ([\w-]+)", style)
+    assert {*transitions} <= free

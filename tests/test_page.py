@@ -1,182 +1,26 @@
-"""Tests of what one does with the page: by keys, by touch, by ear."""
+"""People play: by mouse, keys, touch and ear, and see the end when it has come."""
 
 import asyncio
-import itertools
 
 import pytest
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from states import (
+from people import (
     DIAGONAL,
     LOST,
     PHONE,
-    act,
     column,
-    expect_arrived,
-    expect_board,
-    expect_phase,
-    expect_sentence,
-    expect_status,
-    link,
     play,
-    play_all,
     press,
+    press_keys,
+    see,
     start,
     start_two,
+    take_turns,
 )
 
-
-async def type_keys(page, *keys):
-    for key in keys:
-        await page.keyboard.press(key)
-
-
-async def focused(page):
-    """Return the column that has the focus, or the class of another element."""
-    return await page.evaluate(
-        """() => {
-            const { dataset, className } = document.activeElement;
-            return dataset.column ? Number(dataset.column) : className;
-        }"""
-    )
-
-
-# Keyboard
-
-
-async def test_whole_game_by_keyboard_only(open_page):
-    red, yellow, _ = await start_two(open_page)
-    moves = [
-        (["ArrowLeft", "ArrowLeft", "Enter"], 1),
-        (["ArrowRight", "Space"], 2),
-        (["ArrowRight", "ArrowDown"], 3),
-        (["Digit4"], 3),
-        (["End", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter"], 4),
-        (["Home", "Numpad5"], 0),
-    ]
-    assert await focused(red) == 3
-    for number, (keys, expected) in enumerate(moves):
-        await expect_phase(red, "turn")
-        await type_keys(red, *keys)
-        await expect_board(red, DIAGONAL[: 2 * number + 1])
-        assert await focused(red) == expected
-        if number < 5:
-            await play(yellow, DIAGONAL[2 * number + 1])
-    await expect_phase(red, "won")
-    await type_keys(red, "Tab", "Enter")
-    await expect_sentence(yellow, "Red wants to play again.")
-
-
-async def test_digits_are_where_they_are_on_the_keyboard_and_in_the_board_only(match):
-    await match.begin(3, 3)
-    red = await match.open("red")
-    await red.evaluate(
-        """() => document.addEventListener("keydown", (event) => {
-            (window.keys ??= []).push([event.code, event.defaultPrevented]);
-        })"""
-    )
-    await type_keys(red, "Control+Digit5", "Alt+Digit5", "Digit8", "Digit0")
-    await red.get_by_role("button", name="Sound").focus()
-    await type_keys(red, "Digit5")
-    await column(red, 0).focus()
-    # A French keyboard has an apostrophe where the 4 is.
-    cdp = await red.context.new_cdp_session(red)
-    key = {"code": "Digit4", "key": "'", "text": "'", "windowsVirtualKeyCode": 52}
-    await cdp.send("Input.dispatchKeyEvent", {"type": "keyDown", **key})
-    await expect_board(red, [3, 3, 3])
-    *others, last = [
-        (code, prevented)
-        for code, prevented in await red.evaluate("window.keys")
-        if code.startswith("Digit")
-    ]
-    # Otherwise it would open the search of the page, in Firefox.
-    assert last == ("Digit4", True)
-    assert not any(prevented for _, prevented in others)
-
-
-async def test_focus_that_somebody_has_is_left_there(open_page):
-    red, yellow, _ = await start_two(open_page)
-    await play_all(red, yellow, RED_WINS)
-    await expect_phase(red, "won")
-    await red.get_by_role("button", name="Sound").focus()
-    await press(yellow, "Play again")
-    await act(red).dispatch_event("click")
-    await expect_phase(red, "theirs")
-    assert await focused(red) == "sound"
-
-
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["laptop", "phone"])
-async def test_focus_is_never_lost_when_what_had_it_disappears(open_page, options):
-    red, join, _ = await start(open_page, **options)
-    await red.get_by_role("button", name="Copy").focus()
-    yellow = await open_page(join)
-    await expect_phase(red, "turn")
-    assert await focused(red) == 3
-    await red.locator(".invite:visible").focus()
-    await type_keys(red, "Enter")
-    assert await focused(red) == "copy"
-    await type_keys(red, "Escape")
-    assert await focused(red) == 3
-    await play_all(red, yellow, RED_WINS)
-    await expect_phase(red, "won")
-    await act(red).focus()
-    await type_keys(red, "Enter")
-    await expect_sentence(yellow, "Red wants to play again.")
-    assert await focused(red) == "act"
-    await press(yellow, "Play again")
-    await expect_phase(red, "theirs")
-    assert await focused(red) in range(7)
-
-
-async def test_focus_is_not_lost_with_the_network(open_page, site):
-    red, yellow, _ = await start_two(open_page)
-    await play_all(red, yellow, [3, 3])
-    await column(red, 5).focus()
-    await yellow.get_by_role("button", name="Invite").first.focus()
-    await site.cut()
-    for page in (red, yellow):
-        await expect_sentence(page, LOST)
-    assert await focused(red) == 5
-    assert await focused(yellow) != ""
-    await site.start()
-    await expect_phase(red, "turn")
-    assert await focused(red) == 5
-
-
-# Touch
-
-
-async def slide(page, *points):
-    """Slide a thumb over some points of the screen, and lift it there."""
-    cdp = await page.context.new_cdp_session(page)
-    for number, (x, y) in enumerate(points):
-        kind = "touchMove" if number else "touchStart"
-        point = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
-        await cdp.send("Input.dispatchTouchEvent", point)
-    await cdp.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
-async def test_slide_of_the_thumb_plays_where_it_is_lifted(open_page):
-    red, join, _ = await start(open_page, **PHONE)
-    yellow = await open_page(join)
-    await expect_phase(red, "turn")
-    await expect_arrived(red)
-    box = await red.locator(".board").bounding_box()
-    points = [(box["x"] + box["width"] * i / 14, box["y"] + 200) for i in range(1, 14)]
-    # Lifted outside of the board, it plays nothing.
-    await slide(red, points[0], points[10], (160, box["y"] + box["height"] + 60))
-    await slide(red, points[0], points[6], points[4])
-    await expect_board(yellow, [2])
-    await play(yellow, 0)
-    await expect_phase(red, "turn")
-    await column(red, 6).tap()
-    await expect_board(yellow, [2, 0, 6])
-    assert await red.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
-
-
-# Screen readers
-
+# Note what a screen reader says. What is set again is said again.
 LISTEN = """
     window.said = [];
     new MutationObserver((records) => {
@@ -188,51 +32,39 @@ LISTEN = """
 """
 
 
-async def hear(page):
-    """Return what a screen reader has said since this was asked before."""
-    said = await page.evaluate("window.said.splice(0)")
-    # What is set again is said again.
-    assert all(one != other for one, other in itertools.pairwise(said))
-    return [text for text in said if text]
-
-
-async def test_game_is_told_like_a_report(open_page, site):
-    red = await open_page(script=LISTEN)
-    await expect_status(red, "You are red.")
-    yellow = await open_page(await link(red))
-    await expect_status(yellow, "You are yellow.")
-    spectator = await open_page(await link(red), script=LISTEN)
-    await expect_status(spectator, "You are watching.")
-    await play_all(red, yellow, RED_WINS)
+async def test_two_play_and_a_third_watches_and_it_is_told_like_a_report(open_page):
+    red, yellow, join = await start_two(open_page, script=LISTEN)
+    await take_turns(red, yellow, RED_WINS[:4])
+    spectator = await open_page(join, script=LISTEN)
+    await see(spectator, said="You are watching.", moves=RED_WINS[:4])
+    await see(red, yellow, watchers="1 person is watching.")
+    await take_turns(red, yellow, RED_WINS[4:])
+    end = {"sentence": "Four in a row!", "line": 4, "scores": "1 0", "moves": RED_WINS}
+    await see(red, phase="won", sign="You win!", act="Play again", **end)
+    await see(yellow, phase="lost", sign="Red wins!", act="Play again", **end)
+    await see(spectator, phase="over", sign="Red wins!", act="", **end)
     await press(red, "Play again")
-    await expect_sentence(yellow, "Red wants to play again.")
+    await see(yellow, sentence="Red wants to play again.")
     await press(yellow, "Play again")
     await play(yellow, 3)
-    for page in (red, spectator):
-        await expect_board(page, [3], first="yellow")
-    assert await hear(red) == [
+    await see(red, yellow, spectator, moves=[3], first="yellow")
+    moves = "You played column 1. Yellow’s turn.", "Yellow played column 2. Your turn."
+    assert await red.evaluate("said.filter(Boolean)") == [
         "Connecting…",
         "You are red. Waiting for somebody to play with.",
         "Yellow has joined. Your turn.",
-        *3
-        * [
-            "You played column 1. Yellow’s turn.",
-            "Yellow played column 2. Your turn.",
-        ],
+        *3 * moves,
         "You played column 1.",
         "You win: column 1, rows 1 to 4. You lead, one game to none.",
         "You want to play again.",
         "A new game begins. Yellow’s turn.",
         "Yellow played column 4. Your turn.",
     ]
-    assert await hear(spectator) == [
+    assert await spectator.evaluate("said.filter(Boolean)") == [
         "Connecting…",
         "You are watching. Red’s turn.",
-        *3
-        * [
-            "Red played column 1. Yellow’s turn.",
-            "Yellow played column 2. Red’s turn.",
-        ],
+        "Red played column 1. Yellow’s turn.",
+        "Yellow played column 2. Red’s turn.",
         "Red played column 1.",
         "Red wins: column 1, rows 1 to 4. Red leads, one game to none.",
         "Red wants to play again.",
@@ -241,27 +73,99 @@ async def test_game_is_told_like_a_report(open_page, site):
     ]
 
 
-@pytest.mark.parametrize("who", ["red", "spectator"])
-async def test_nothing_old_is_told_again(match, who):
-    match.options = {"script": LISTEN}
-    await match.begin(*DIAGONAL[:5])
-    page = await match.open(who)
-    await match.play(DIAGONAL[5])
-    await expect_status(page, "Yellow played column 5.")
-    await hear(page)
-    await match.leave("yellow")
-    await expect_status(page, "Yellow is away.")
-    other = await match.open("spectator")
-    await other.close()
-    said = await hear(page)
-    await page.reload()
-    await expect_board(page, DIAGONAL[:6])
-    match.cut()
-    await expect_status(page, "lost")
-    await expect_phase(page, "away" if who == "red" else "watching")
-    said += await hear(page)
-    assert said
-    assert not [text for text in said if "played" in text]
+async def test_who_cannot_play_is_told_why_and_a_double_click_is_one_move(match):
+    await match.begin(*[3] * 6)
+    red, yellow = await match.open("red"), await match.open("yellow")
+    spectator = await match.open("spectator")
+    for page, phase, refusal in [
+        (red, "turn", "Column 4 is full."),
+        (yellow, "theirs", "It isn’t your turn."),
+        (spectator, "watching", "You are watching. Red’s turn."),
+    ]:
+        await see(page, phase=phase)
+        await column(page, 3).dispatch_event("click")
+        await see(page, said=refusal)
+        assert await column(page, 3).is_disabled()
+    await play(red, 2)
+    await see(yellow, said="Red played column 3. Your turn.", moves=[3] * 6 + [2])
+    await column(yellow, 4).dblclick()
+    await play(red, 5)
+    await see(red, yellow, spectator, moves=[3] * 6 + [2, 4, 5])
+
+
+# Keyboard and touch
+
+
+async def test_whole_game_by_keyboard_only(match):
+    await match.begin(*DIAGONAL[:4])
+    red = await match.open("red")
+    await see(red, phase="turn", focus="3")
+    for keys, focus in [
+        ("ArrowLeft ArrowLeft ArrowRight ArrowRight Enter", "3"),
+        ("Digit4", "3"),
+        ("End ArrowRight ArrowLeft ArrowLeft ArrowLeft Space", "4"),
+        ("Home Numpad5", "0"),
+    ]:
+        await press_keys(red, *keys.split())
+        match.moves.append(DIAGONAL[len(match.moves)])
+        await see(red, moves=match.moves, focus=focus)
+        if match.moves != DIAGONAL:
+            await match.play(DIAGONAL[len(match.moves)])
+            await see(red, phase="turn")
+    await see(red, phase="won")
+    await press_keys(red, "Tab", "Enter")
+    await see(red, act="Waiting for yellow…", focus="act")
+
+
+async def test_focus_that_somebody_has_is_left_there(open_page):
+    red, yellow, _ = await start_two(open_page)
+    await take_turns(red, yellow, RED_WINS)
+    await see(red, phase="won")
+    await red.get_by_role("button", name="Sound").focus()
+    await press(yellow, "Play again")
+    await red.locator(".act").dispatch_event("click")
+    await see(red, phase="theirs", focus="sound")
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["laptop", "phone"])
+async def test_focus_is_never_lost_when_what_had_it_disappears(
+    open_page, site, options
+):
+    red, join, _ = await start(open_page, **options)
+    await red.get_by_role("button", name="Copy").focus()
+    yellow = await open_page(join)
+    await see(red, phase="turn", focus="3")
+    await red.locator(".invite:visible").focus()
+    await press_keys(red, "Enter")
+    await see(red, focus="copy", card="Invite a friend")
+    await press_keys(red, "Escape")
+    await see(red, focus="3")
+    await column(red, 5).focus()
+    await yellow.locator(".invite:visible").focus()
+    await site.cut()
+    await see(red, sentence=LOST, focus="5")
+    await see(yellow, sentence=LOST)
+    assert await yellow.evaluate("document.activeElement !== document.body")
+    await site.start()
+    await take_turns(red, yellow, RED_WINS)
+    await see(red, phase="won")
+    await red.locator(".act").focus()
+    await press_keys(red, "Enter")
+    await see(yellow, sentence="Red wants to play again.")
+    await see(red, focus="act")
+    await press(yellow, "Play again")
+    await see(red, phase="theirs", focus="0")
+
+
+async def test_thumb_plays_on_a_phone_which_neither_scrolls_nor_zooms(open_page):
+    red, join, _ = await start(open_page, **PHONE)
+    yellow = await open_page(join)
+    await play(red, 2)
+    await play(yellow, 0)
+    await see(red, phase="turn")
+    await column(red, 6).tap()
+    await see(yellow, moves=[2, 0, 6])
+    assert await red.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
 
 
 # The end
@@ -271,8 +175,7 @@ LOG = """
     addEventListener("DOMContentLoaded", () => {
         for (const type of ["fall", "light", "settle"]) {
             document.querySelector(".board").addEventListener(type, () => {
-                const act = document.querySelector(".act");
-                const isShown = act.checkVisibility();
+                const isShown = document.querySelector(".act").checkVisibility();
                 log.push([type, document.title, document.body.dataset.phase, isShown]);
             });
         }
@@ -284,12 +187,10 @@ async def test_end_is_shown_when_the_winning_checker_has_landed(match):
     match.options = {"script": LOG, "reduced_motion": "no-preference"}
     await match.begin(*DIAGONAL[:-1])
     page = await match.open("yellow")
-    await expect_phase(page, "theirs")
+    await see(page, phase="theirs")
     await page.evaluate("log.splice(0)")
     await match.seats["red"].play(DIAGONAL[-1])
-    await expect_phase(page, "lost")
-    await expect_sentence(page, "Four in a row!")
-    await expect(act(page)).to_have_text("Play again")
+    await see(page, phase="lost", sentence="Four in a row!", act="Play again")
     # The title is for who looks elsewhere.
     assert await page.evaluate("log") == [
         ["fall", "Connect Four", "theirs", False],
@@ -312,20 +213,3 @@ async def test_card_sinks_for_the_eye_alone_when_a_friend_comes(open_page):
     await open_page(join)
     assert await sinking == [True, "true", "none"]
     await expect(page.locator(".sinking")).to_have_count(0)
-
-
-async def test_nothing_moves_on_a_page_that_is_hidden(match):
-    match.options = {"reduced_motion": "no-preference"}
-    await match.begin(3, 3)
-    page = await match.open("yellow")
-    await page.evaluate(
-        """() => {
-            Object.defineProperty(document, "hidden", { value: true });
-            document.querySelector(".board").addEventListener("fall", ({ detail }) => {
-                window.delay = detail.delay;
-            });
-        }"""
-    )
-    await match.seats["red"].play(3)
-    await expect(page).to_have_title("Your turn – Connect Four")
-    assert await page.evaluate("delay") == 0

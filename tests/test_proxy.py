@@ -180,19 +180,15 @@ async def test_no_key_is_logged_even_when_a_process_is_gone(nginx):
 
 
 async def test_two_browsers_play_through_nginx(open_page, nginx):
-    from states import expect_board, expect_status, play_all, start
+    from people import see, start, take_turns
 
-    red, join, watch = await start(open_page, url=nginx.url + nginx.path)
+    red, join, _ = await start(open_page, url=nginx.url + nginx.path)
     assert join.startswith(nginx.url + nginx.path)
     yellow = await open_page(join)
-    spectator = await open_page(watch)
-    await play_all(red, yellow, RED_WINS)
-    for page in (red, yellow, spectator):
-        await expect_board(page, RED_WINS)
-    await expect_status(red, "You win")
+    await take_turns(red, yellow, [3, 3])
     async with red.expect_websocket() as websocket:
         await red.reload()
     assert (await websocket.value).url.startswith(nginx.address)
-    await expect_board(red, RED_WINS)
-    for page in (red, yellow, spectator):
+    await see(red, yellow, moves=[3, 3])
+    for page in (red, yellow):
         await page.close()

@@ -1,12 +1,6 @@
-"""
-Tests of qrcode.js: the symbols are those of a library, and a decoder reads them.
-
-The decoder gets screenshots, as a camera sees them, but straight and in focus.
-
-"""
+"""QR codes: symbols are those of a library, and a decoder reads them off the screen."""
 
 import random
-import re
 
 import pytest
 import qrcode
@@ -14,6 +8,8 @@ import zxingcpp
 from playwright.async_api import expect
 from qrcode.util import MODE_8BIT_BYTE, QRData
 from segno import encoder
+
+from people import link, see, start
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 RANDOM = random.Random(4)
@@ -27,19 +23,6 @@ LINKS = [
 ENCODE = """async (texts) => {
     const { encode } = await import("/page/qrcode.js");
     return texts.map((text) => encode(text).map((row) => row.map(Number)));
-}"""
-
-# As small as they ever are on the page: 3 pixels for a module.
-DRAW = """async (texts) => {
-    const { renderQRCode } = await import("/page/qrcode.js");
-    document.body.replaceChildren(...texts.map((text) => {
-        const name = "http://www.w3.org/2000/svg";
-        const svg = document.createElementNS(name, "svg");
-        renderQRCode(svg, text);
-        svg.setAttribute("width", 3 * svg.viewBox.baseVal.width);
-        svg.style.background = "white";
-        return svg;
-    }));
 }"""
 
 
@@ -67,11 +50,20 @@ async def read(page, look_at, locator):
     return {each.text for each in found}
 
 
-async def test_symbol_is_that_of_a_library(modules):
-    symbols = await modules.evaluate(ENCODE, LINKS)
+@pytest.mark.parametrize(
+    "texts", [LINKS[::9], pytest.param(LINKS, marks=pytest.mark.slow)], ids=len
+)
+async def test_symbol_is_that_of_a_library(modules, texts):
+    shortest, longest = "", "ä" * 61
+    texts = [*texts, shortest, longest]
+    symbols = await modules.evaluate(ENCODE, texts)
     assert {len(symbol) for symbol in symbols} == set(range(21, 46, 4))
-    for text, symbol in zip(LINKS, symbols, strict=True):
+    for text, symbol in zip(texts, symbols, strict=True):
         assert symbol == library(text, mask_of(symbol)), text
+    error = """(text) => import("/page/qrcode.js").then(({ encode }) => {
+        try { encode(text) } catch (error) { return String(error) }
+    })"""
+    assert "too large" in await modules.evaluate(error, longest + "b")
 
 
 @pytest.mark.slow
@@ -87,43 +79,20 @@ async def test_mask_is_the_one_with_the_least_penalty(modules):
     assert agreed >= 0.95 * len(LINKS)
 
 
-@pytest.mark.slow
-async def test_decoder_reads_links_of_all_lengths(modules, look_at):
-    for number in range(0, len(LINKS), 20):
-        texts = LINKS[number : number + 20]
-        await modules.evaluate(DRAW, texts)
-        assert await read(modules, look_at, modules.locator("body")) == set(texts)
-
-
-async def test_shortest_and_longest_text_have_a_symbol_and_a_longer_one_has_none(
-    modules,
-):
-    for text in ("", "ä" * 61):
-        [symbol] = await modules.evaluate(ENCODE, [text])
-        assert symbol == library(text, mask_of(symbol))
-    error = """(text) => import("/page/qrcode.js").then(({ encode }) => {
-        try { encode(text) } catch (error) { return String(error) }
-    })"""
-    assert "too large" in await modules.evaluate(error, "ä" * 61 + "b")
-
-
 @pytest.mark.parametrize("width", [320, 1280])
 async def test_decoder_reads_the_links_of_the_page(open_page, look_at, width):
     size = {"width": width, "height": 720}
-    red = await open_page(viewport=size, color_scheme="dark")
-    await red.wait_for_url(re.compile("/[a-z0-9]{6}$"))
+    red, *links = await start(open_page, viewport=size, color_scheme="dark")
     card = red.locator(".invitation")
-    for side, other in {"": "Link to watch", "?watch=": "Link to play"}.items():
-        address = red.url.replace(red.url[-6:], side + red.url[-6:])
+    for address, other in zip(links, ["Link to watch", "Link to play"], strict=True):
         picture = card.get_by_role("img", name=f"QR code of {address}", exact=True)
         for forced_colors in ("none", "active"):
             await red.emulate_media(forced_colors=forced_colors)
             await picture.scroll_into_view_if_needed()
-            await expect(picture).to_be_visible()
             assert await read(red, look_at, picture) == {address}
             modules = "svg => svg.clientWidth / svg.viewBox.baseVal.width"
             assert await picture.evaluate(modules) >= 3
-        assert await card.locator("a").get_attribute("href") == address
+        assert await link(red) == address
         await card.get_by_role("button", name=other).click()
 
 
@@ -137,4 +106,4 @@ async def test_page_does_without_a_picture_of_a_link_that_is_too_long(open_page,
     await expect(card.locator(".address")).to_have_text(f"{host}/?watch=")
     await expect(card.locator(".qrcode")).to_be_hidden()
     await expect(card.locator(".copy")).to_be_visible()
-    await expect(red.get_by_role("status")).to_contain_text("You are red.")
+    await see(red, said="You are red.")

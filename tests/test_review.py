@@ -1,108 +1,83 @@
-"""Tests of looking back: earlier moves are shown, by buttons, slider and arrows."""
+"""Earlier moves are looked back at: by buttons, by the slider, and by arrows."""
 
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from states import (
-    act,
-    column,
-    expect_board,
-    expect_phase,
-    expect_sentence,
-    play,
-    play_all,
-    press,
-    start_two,
-)
+from people import column, play, press, press_keys, see, start_two, take_turns
+
+
+async def see_move(page, columns, total, **facts):
+    """Wait until just these moves are shown, of so many, and their number is told."""
+    text = f"Move {len(columns)} of {total}"
+    if len(columns) < total:
+        facts["sentence"] = text
+    await see(page, shown=text, moves=columns, **facts)
+    await expect(slider(page)).to_have_value(str(len(columns)))
 
 
 def slider(page):
-    return page.get_by_role("slider", name="Move")
+    return page.get_by_role("slider", name="Move", exact=True)
 
 
-async def expect_shown(page, columns, total):
-    """Wait until these moves are shown, of so many, and their number is told."""
-    text = f"Move {len(columns)} of {total}"
-    await expect(slider(page)).to_have_attribute("aria-valuetext", text)
-    await expect(slider(page)).to_have_value(str(len(columns)))
-    await expect_board(page, columns)
-    if len(columns) < total:
-        await expect_sentence(page, text)
-
-
-@pytest.mark.parametrize("who", ["red", "spectator"])
-async def test_everybody_steps_through_a_game_that_is_over(match, who):
+async def test_one_steps_through_a_game_that_is_over(match):
     await match.begin(*RED_WINS)
-    page = await match.open(who)
+    page = await match.open("red")
     back = page.get_by_role("button", name="Previous move")
     forward = page.get_by_role("button", name="Next move")
-    await expect_shown(page, RED_WINS, 7)
     await forward.click()
-    await expect_shown(page, RED_WINS, 7)
-    await expect(page.locator(".line")).to_have_count(4)
+    await see_move(page, RED_WINS, 7, line=4, sign="You win!")
     await back.click()
-    await expect_shown(page, RED_WINS[:6], 7)
     # The end belongs to the last move, and the last checker is the one shown.
-    await expect(page.locator(".line")).to_have_count(0)
-    await expect(page.locator(".sign")).to_be_hidden()
+    await see_move(page, RED_WINS[:6], 7, line=0, sign="")
     await expect(page.locator(".last")).to_have_class(re.compile("yellow"))
     await slider(page).fill("0")
-    await expect_shown(page, [], 7)
+    await see_move(page, [], 7)
     await back.click()
     await forward.click()
-    await expect_shown(page, RED_WINS[:1], 7)
+    await see_move(page, RED_WINS[:1], 7)
     await slider(page).fill("7")
-    await expect(page.locator(".line")).to_have_count(4)
-    await expect_sentence(page, re.compile("Four in a row!|away"))
+    await see_move(page, RED_WINS, 7, line=4, sentence="Four in a row!")
 
 
 async def test_arrows_step_where_they_have_no_other_meaning(match):
     await match.begin(*RED_WINS)
     page = await match.open("spectator")
-    await expect_shown(page, RED_WINS, 7)
-    for key in ("ArrowLeft", "ArrowLeft", "ArrowRight", "Alt+ArrowDown"):
-        await page.keyboard.press(key)
-    await expect_shown(page, RED_WINS[:6], 7)
+    await press_keys(page, "ArrowLeft", "ArrowLeft", "ArrowRight", "Alt+ArrowDown")
+    await see_move(page, RED_WINS[:6], 7)
     await slider(page).focus()
-    await page.keyboard.press("ArrowLeft")
-    await expect_shown(page, RED_WINS[:5], 7)
+    await press_keys(page, "ArrowLeft")
+    await see_move(page, RED_WINS[:5], 7)
     await column(page, 3).focus()
-    await page.keyboard.press("ArrowLeft")
-    await expect(column(page, 2)).to_be_focused()
-    await expect_shown(page, RED_WINS[:5], 7)
+    await press_keys(page, "ArrowLeft")
+    await see(page, focus="2")
+    await see_move(page, RED_WINS[:5], 7)
 
 
 async def test_spectator_looks_back_during_the_game_and_returns(match):
     await match.begin(3, 3, 4)
     page = await match.open("spectator")
-    await expect_shown(page, [3, 3, 4], 3)
-    await expect(act(page)).to_have_count(0)
+    await see_move(page, [3, 3, 4], 3, act="")
     await page.get_by_role("button", name="Previous move").click()
     await match.play(2)
-    await expect_shown(page, [3, 3], 4)
-    await act(page).focus()
-    await page.keyboard.press("Enter")
-    await expect_shown(page, [3, 3, 4, 2], 4)
-    await expect(act(page)).to_have_count(0)
+    await see_move(page, [3, 3], 4, act="Back to the present")
+    await page.locator(".act").focus()
+    await press_keys(page, "Enter")
+    await see_move(page, [3, 3, 4, 2], 4, act="")
     # What has the focus now still looks back.
-    await page.keyboard.press("ArrowLeft")
-    await expect_shown(page, [3, 3, 4], 4)
+    await press_keys(page, "ArrowLeft")
+    await see_move(page, [3, 3, 4], 4)
 
 
 async def test_player_does_not_look_back_until_the_end_and_a_rematch_ends_it(open_page):
     red, yellow, _ = await start_two(open_page)
-    await play_all(red, yellow, RED_WINS[:-1])
-    await expect_phase(red, "turn")
-    await expect(slider(red)).to_be_hidden()
+    await take_turns(red, yellow, RED_WINS[:-1])
+    await see(red, phase="turn", shown="")
+    await press_keys(red, "ArrowLeft")
     await play(red, RED_WINS[-1])
     await red.get_by_role("button", name="Previous move").click()
-    await expect_shown(red, RED_WINS[:6], 7)
     await press(red, "Play again")
-    await expect_shown(red, RED_WINS[:6], 7)
+    await see_move(red, RED_WINS[:6], 7)
     await press(yellow, "Play again")
-    await expect_board(red, [])
-    await expect(slider(red)).to_be_hidden()
-    await expect(red.locator(".hand")).to_have_class(re.compile("yellow"))
+    await see(red, moves=[], shown="", phase="theirs")

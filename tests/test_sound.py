@@ -1,19 +1,10 @@
-"""Tests of what one hears, or feels, once one has touched the page."""
+"""What one hears of a game, or feels, once one has touched the page."""
 
 import pytest
 from playwright.async_api import expect
 
 from helpers import DRAWN, RED_WINS
-from states import (
-    expect_board,
-    expect_phase,
-    expect_sentence,
-    expect_status,
-    play,
-    play_all,
-    press,
-    start_two,
-)
+from people import play, press, see, start_two, take_turns
 
 # Note what is played and when, and what is felt, instead of only doing it. The clock of
 # the sound, which runs in a thread of its own, stands still. It runs as on an iPhone,
@@ -59,44 +50,45 @@ async def heard(page):
 async def test_what_came_before_one_has_touched_the_page_is_never_heard(match):
     await match.begin()
     page = await match.open("spectator")
-    await expect(page.get_by_role("button", name="Sound")).to_be_visible()
+    await see(page, phase="watching")
     # There is a context, but it doesn't run.
     await page.mouse.move(1, 1)
     await page.mouse.down()
     await match.play(0, 1, 2, 3, 0, 1, 2, 3)
-    await expect_board(page, [0, 1, 2, 3, 0, 1, 2, 3])
+    await see(page, moves=[0, 1, 2, 3, 0, 1, 2, 3])
     await page.mouse.up()
     assert await heard(page) == []
     await match.play(5)
-    await expect_board(page, [0, 1, 2, 3, 0, 1, 2, 3, 5])
+    await see(page, moves=[0, 1, 2, 3, 0, 1, 2, 3, 5])
     assert await heard(page) == KNOCK
 
 
 async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(open_page):
     red, yellow, join = await start_two(open_page, script=LISTEN)
+    await take_turns(red, yellow, RED_WINS[:-2])
     spectator = await open_page(join, script=LISTEN)
     pages = (red, yellow, spectator)
-    await expect_phase(spectator, "watching")
+    await see(*pages, moves=RED_WINS[:-2])
     for page in pages:
         await touch(page)
-    await play_all(red, yellow, [0, 1])
-    for page in pages:
-        await expect_board(page, [0, 1])
-        assert await heard(page) == KNOCK * 2
-    await play_all(red, yellow, RED_WINS[2:])
+        await heard(page)
+    await play(yellow, RED_WINS[-2])
+    await see(*pages, moves=RED_WINS[:-1])
     # Each row has a pitch of its own.
-    last = [[round(f * 1.03**3), delay] for f, delay in KNOCK]
+    knocks = [[[round(f * 1.03**row), delay] for f, delay in KNOCK] for row in (2, 3)]
+    for page in pages:
+        assert await heard(page) == knocks[0]
+    await play(red, RED_WINS[-1])
+    await see(*pages, sentence="Four in a row!")
     won = [[523, 0], [659, 0], [784, 0]]
     for page, tones in [(red, won), (yellow, []), (spectator, won)]:
-        await expect_sentence(page, "Four in a row!")
-        assert (await heard(page))[16:] == last + tones
+        assert await heard(page) == knocks[1] + tones
     # Who looks back hears nothing once more.
     await spectator.get_by_role("button", name="Previous move").click()
     await spectator.get_by_role("button", name="Next move").click()
     assert await heard(spectator) == []
     await press(yellow, "Play again")
-    await expect_sentence(red, "Yellow wants to play again.")
-    await expect_status(spectator, "Yellow wants to play again.")
+    await see(red, spectator, said="Yellow wants to play again.")
     # The end isn't heard once more.
     for page, tones in [(red, [[330, 0]]), (yellow, []), (spectator, [[330, 0]])]:
         assert await heard(page) == tones
@@ -107,13 +99,12 @@ async def test_somebody_who_comes_and_a_draw_are_heard(match):
     page = await match.open("yellow")
     await touch(page)
     await match.leave("red")
-    await expect_sentence(page, "Red is away.")
-    red = await match.open("red")
-    await expect_status(page, "Red is back.")
+    await see(page, sentence="Red is away.")
+    await match.open("red")
+    await see(page, said="Red is back.")
     assert await heard(page) == [[180, 0], [180, 0.13]]
     await play(page, DRAWN[-1])
-    await expect_phase(red, "drawn")
-    await expect_phase(page, "drawn")
+    await see(page, phase="drawn", sign="A draw")
     assert (await heard(page))[4:] == [[392, 0], [294, 0.2]]
 
 
@@ -123,7 +114,7 @@ async def test_knock_waits_for_the_checker_to_fall(match):
     page = await match.open("spectator")
     await touch(page)
     await match.play(3)
-    await expect_board(page, [3, 3])
+    await see(page, moves=[3, 3])
     (_, delay), *_ = await heard(page)
     assert 0.2 < delay < 0.5
 
@@ -138,13 +129,13 @@ async def test_silence_is_remembered_and_a_pulse_is_felt_instead(match):
     await expect(sound).to_have_attribute("aria-pressed", "false")
     await touch(page)
     await play(page, 3)
-    await expect_board(page, [3, 3])
+    await see(page, moves=[3, 3])
     assert await heard(page) == []
     await match.seats["red"].play(4)
-    await expect_board(page, [3, 3, 4])
+    await see(page, moves=[3, 3, 4])
     assert await heard(page) == ["pulse 30"]
     await sound.click()
     await expect(sound).to_have_attribute("aria-pressed", "true")
     await play(page, 5)
-    await expect_board(page, [3, 3, 4, 5])
+    await see(page, moves=[3, 3, 4, 5])
     assert await heard(page) == KNOCK

@@ -1,158 +1,130 @@
-"""Tests of taking turns: players make room, and spectators sit down."""
+"""People take turns at a match: they play again, make room, and sit down."""
 
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from states import (
-    act,
-    expect_board,
-    expect_phase,
-    expect_sentence,
-    expect_status,
-    link,
-    play,
-    play_all,
-    press,
-    start,
-    start_two,
-)
+from people import link, open_tab, play, press, see, start, start_two, take_turns
 
 
 async def make_room(page):
     await page.get_by_role("button", name="Let somebody play").click()
+    await see(page, said="You are watching.")
 
 
-async def test_loser_makes_room_and_a_spectator_plays_the_winner(open_page):
-    red, yellow, join = await start_two(open_page)
-    spectator, other = await open_page(join), await open_page(join)
-    await play_all(red, yellow, RED_WINS)
-    await expect_phase(yellow, "lost")
+async def give_away(page, seat="Yellow"):
+    """Let somebody else have the seat of a player who left just now."""
+    await press(page, "Let somebody play")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(f"{seat} left just now")
+    await dialog.get_by_role("button", name="Let somebody play").click()
+
+
+async def test_both_want_to_play_again_and_yellow_moves_first(match):
+    await match.begin(*RED_WINS)
+    red, yellow = await match.open("red"), await match.open("yellow")
+    spectator = await match.open("spectator")
+    await press(red, "Play again")
+    await see(red, act="Waiting for yellow…")
+    await see(yellow, sentence="Red wants to play again.")
+    # Whoever comes back knows who has asked.
+    await yellow.goto("about:blank")
+    await yellow.goto(match.site.url)
+    await see(yellow, sentence="Red wants to play again.")
+    await red.reload()
+    await see(red, act="Waiting for yellow…")
+    await press(yellow, "Play again")
+    await take_turns(yellow, red, [3, 3])
+    await see(red, yellow, spectator, moves=[3, 3], first="yellow", scores="1 0")
+
+
+async def test_loser_makes_room_and_a_spectator_plays_the_winner(match):
+    await match.begin(*RED_WINS)
+    red, yellow = await match.open("red"), await match.open("yellow")
+    spectator, other = await match.open("spectator"), await match.open("spectator")
     await make_room(yellow)
-    await expect_status(yellow, "You are watching.")
-    await expect_sentence(other, "Yellow’s seat is free.")
-    await press(spectator, "Play")
-    await expect_status(spectator, "You are yellow.")
-    await play_all(spectator, red, [3, 3])
-    for page in (red, yellow, spectator, other):
-        await expect_board(page, [3, 3], first="yellow")
-        await expect(page.locator(".plate.red .score")).to_have_text("1")
-        await expect(page.locator(".plate.yellow .score")).to_have_text("0")
-
-
-async def test_who_made_room_is_a_spectator_after_a_reload_too(open_page):
-    red, yellow, join = await start_two(open_page)
-    await play_all(red, yellow, RED_WINS)
-    await expect_phase(yellow, "lost")
-    await make_room(yellow)
-    await expect_status(yellow, "You are watching.")
+    await see(other, sentence="Yellow’s seat is free.")
     await yellow.reload()
-    await expect_status(yellow, "You are watching.")
-    await expect(act(yellow)).to_have_text("Play")
-    # The same link is a link for anybody, now.
-    tab = await yellow.context.new_page()
-    await tab.goto(join)
-    await expect_status(tab, "You are yellow.")
+    await see(yellow, said="You are watching.", act="Play")
+    await press(spectator, "Play")
+    await see(spectator, said="You are yellow.")
+    await take_turns(spectator, red, [3, 3])
+    pages = (red, yellow, spectator, other)
+    await see(*pages, moves=[3, 3], first="yellow", scores="1 0")
+
+
+async def test_who_made_room_may_sit_down_again_by_the_link(match):
+    await match.begin(*RED_WINS)
+    yellow = await match.open("yellow")
+    await make_room(yellow)
+    tab = await open_tab(yellow, match.links["code"])
+    await see(tab, said="You are yellow.", moves=[], scores="1 0")
 
 
 async def test_teacher_watches_two_pupils_who_open_the_link(open_page):
     teacher, join, _ = await start(open_page)
     await teacher.get_by_role("button", name="Just watch").click()
-    await expect_status(teacher, "You are watching.")
+    await see(teacher, said="You are watching.", sentence="Both seats are free.")
     assert await link(teacher) == join
     first = await open_page(join)
-    await expect_status(first, "You are red.")
+    await see(first, said="You are red.")
     second = await open_page(join)
-    await expect_status(second, "You are yellow.")
-    await play_all(first, second, [3, 3])
-    await expect_board(teacher, [3, 3])
+    await see(second, said="You are yellow.")
+    await take_turns(first, second, [3, 3])
+    await see(teacher, moves=[3, 3])
 
 
-async def test_seat_of_who_is_away_is_given_to_somebody_else(open_page):
-    red, yellow, join = await start_two(open_page)
-    await play_all(red, yellow, [3, 3])
+async def test_seat_is_given_away_and_who_had_it_is_led_to_the_match(match):
+    await match.begin(3, 3)
+    yellow, red = await match.open("yellow"), await match.open("red")
+    tab = await open_tab(yellow, "about:blank")
+    await see(red, phase="turn")
     await yellow.close()
     await press(red, "Let somebody play")
-    dialog = red.get_by_role("dialog")
-    await expect(dialog).to_contain_text("Yellow left just now")
-    await dialog.get_by_role("button", name="Wait").click()
-    await expect_sentence(red, "Yellow is away.")
-    await press(red, "Let somebody play")
-    await dialog.get_by_role("button", name="Let somebody play").click()
+    await red.get_by_role("dialog").get_by_role("button", name="Wait").click()
+    await see(red, sentence="Yellow is away.")
+    await give_away(red)
     await press(red, "Invite")
-    assert await link(red) == join
-    other = await open_page(join)
-    await expect_status(other, "You are yellow.")
-    await play_all(red, other, [4, 4])
-    await expect_board(red, [3, 3, 4, 4])
+    await see(red, card="Invite a friend")
+    assert await link(red) == match.links["code"]
+    await tab.goto(match.site.url)
+    await see(tab, said="You are yellow.", moves=[3, 3])
+    # The card that closes then leaves no time to click.
+    await see(red, said="Yellow has joined.", card="")
+    await take_turns(red, tab, [4, 4])
+    await see(red, tab, moves=[3, 3, 4, 4])
 
 
-async def test_nobody_is_asked_about_who_left_long_ago(open_page):
-    red, yellow, _ = await start_two(open_page)
-    await play_all(red, yellow, [3, 3])
-    await red.close()
-    await expect_sentence(yellow, "Red is away.")
-    # Who comes now can't know when they left; so it's long ago.
-    await yellow.reload()
+async def test_nobody_is_asked_about_who_left_long_ago(match):
+    await match.begin(3, 3)
+    await match.leave("red")
+    # Who comes now can't know when red left; so it's long ago.
+    yellow = await match.open("yellow")
     await press(yellow, "Let somebody play")
-    await expect_sentence(yellow, "Red’s seat is free.")
+    await see(yellow, sentence="Red’s seat is free.")
 
 
-async def test_spectator_takes_over_when_both_players_are_away(open_page):
-    red, yellow, join = await start_two(open_page)
-    await play_all(red, yellow, [3, 3])
-    spectator = await open_page(join)
-    await expect_status(spectator, "You are watching.")
-    await red.close()
-    await yellow.close()
-    await expect_sentence(spectator, "Both players are away.")
-    await press(spectator, "Let somebody play")
-    await spectator.get_by_role("dialog").get_by_role("button", name="Let").click()
+async def test_spectator_takes_over_when_both_players_are_away(match):
+    await match.begin(3, 3)
+    spectator = await match.open("spectator")
+    for player in ("red", "yellow"):
+        await match.leave(player)
+    await see(spectator, sentence="Both players are away.")
+    await give_away(spectator, "Red")
     await press(spectator, "Play")
-    await expect_status(spectator, "You are red.")
+    await see(spectator, said="You are red.")
     await play(spectator, 4)
-    await expect_board(spectator, [3, 3, 4])
-
-
-async def test_both_want_to_play_again_and_yellow_moves_first(open_page):
-    red, yellow, join = await start_two(open_page)
-    spectator = await open_page(join)
-    await play_all(red, yellow, RED_WINS)
-    await press(red, "Play again")
-    await expect(red.locator(".act")).to_have_text("Waiting for yellow…")
-    await expect(red.locator(".act")).to_be_disabled()
-    await expect_sentence(yellow, "Red wants to play again.")
-    for page in (red, yellow):
-        await page.reload()
-    await expect(red.locator(".act")).to_have_text("Waiting for yellow…")
-    await press(yellow, "Play again")
-    await play_all(yellow, red, [3, 3])
-    for page in (red, yellow, spectator):
-        await expect_board(page, [3, 3], first="yellow")
-
-
-async def test_who_comes_back_to_a_seat_given_away_is_led_to_the_match(open_page, site):
-    red, yellow, _ = await start_two(open_page)
-    await play_all(red, yellow, [3, 3])
-    tab = await yellow.context.new_page()
-    await yellow.close()
-    await press(red, "Let somebody play")
-    dialog = red.get_by_role("dialog")
-    await dialog.get_by_role("button", name="Let somebody play").click()
-    await expect_sentence(red, "Yellow’s seat is free.")
-    await tab.goto(site.url)
-    await expect_status(tab, "You are yellow.")
-    await expect_board(tab, [3, 3])
+    await see(spectator, moves=[3, 3, 4])
 
 
 async def test_who_waits_in_a_match_that_has_begun_is_shown_who_else_does(open_page):
     other = await open_page()
-    await expect_phase(other, "waiting")
+    await see(other, phase="waiting")
     red, yellow, _ = await start_two(open_page)
-    await play_all(red, yellow, RED_WINS)
-    await expect_phase(yellow, "lost")
+    await take_turns(red, yellow, RED_WINS)
+    await see(yellow, phase="lost")
     await make_room(yellow)
     await yellow.close()
-    await expect_sentence(red, f"Somebody else is waiting: {other.url[-6:]}.")
+    await see(red, sentence=f"Somebody else is waiting: {other.url[-6:]}.")
     await press(red, "Play")
-    await expect_status(red, "You are yellow.")
-    await expect_status(other, "Yellow has joined.")
+    await see(red, said="You are yellow.")
+    await see(other, said="Yellow has joined.")

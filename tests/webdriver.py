@@ -4,12 +4,12 @@ Firefox and WebKit, and the page in them.
 Playwright drives neither of those that Debian has. Both take the commands of
 https://www.w3.org/TR/webdriver2/, Firefox over its own protocol Marionette. Whoever
 gives such a command waits until it's done, so each of them has a thread to itself.
+``Page`` has the names of Playwright's, so that people do with it what they do there.
 
 """
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import shutil
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from marionette_driver.errors import MarionetteException
 from marionette_driver.marionette import Marionette
+from playwright.async_api import TimeoutError
 from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver import ActionChains, WebKitGTK, WebKitGTKOptions
 from selenium.webdriver.common.keys import Keys
@@ -39,7 +40,6 @@ PROGRAMS = {
 
 # The keys that no character stands for.
 KEYS = {
-    "Tab": Keys.TAB,
     "Enter": Keys.ENTER,
     "Control": Keys.CONTROL,
     "ArrowLeft": Keys.ARROW_LEFT,
@@ -47,86 +47,68 @@ KEYS = {
 }
 
 
-class Hands:
-    """What one does in a browser, whichever it is."""
+class Page:
+    """The page in a browser, of which each command is run in a thread."""
 
-    def click(self, selector):
+    def __init__(self, browser):
+        self.browser = browser
+        self.keyboard = self
+
+    async def goto(self, url):
+        open_url = self.browser.navigate if self.is_firefox else self.browser.get
+        await asyncio.to_thread(open_url, url)
+
+    async def reload(self):
+        await asyncio.to_thread(self.browser.refresh)
+
+    async def go_back(self):
+        back = self.browser.go_back if self.is_firefox else self.browser.back
+        await asyncio.to_thread(back)
+
+    async def click(self, selector):
         """Click the first element that matches."""
-        self.find_element("css selector", selector).click()
+        element = await asyncio.to_thread(
+            self.browser.find_element, "css selector", selector
+        )
+        await asyncio.to_thread(element.click)
 
-    def press(self, *keys):
-        """Press keys, each with the modifiers before it, as in "Control+v"."""
-        for chord in keys:
-            actions = self.begin_actions()
-            values = [KEYS.get(key, key) for key in chord.split("+")]
-            for value in values:
-                actions.key_down(value)
-            for value in reversed(values):
-                actions.key_up(value)
-            actions.perform()
+    async def press(self, chord):
+        """Press a key, with the modifiers before it, as in "Control+v"."""
+        keys = [KEYS.get(key, key) for key in chord.split("+")]
+        actions = (
+            self.browser.actions.sequence("key", "keyboard")
+            if self.is_firefox
+            else ActionChains(self.browser)
+        )
+        for key in keys:
+            actions.key_down(key)
+        for key in reversed(keys):
+            actions.key_up(key)
+        await asyncio.to_thread(actions.perform)
 
-    def evaluate(self, function, *args):
+    async def evaluate(self, function, arg=None):
         """Return what a function in JavaScript returns."""
-        return self.run(f"return ({function})(...arguments)", args)
+        return await asyncio.to_thread(self.run, function, arg)
 
-    def until(self, condition, *args):
+    async def wait_for_function(self, function, arg=None):
         """Wait until a function in JavaScript returns something true."""
         # After a click on a link, it's the next page that is meant.
         ignored = (MarionetteException, WebDriverException)
         wait = WebDriverWait(self, TIMEOUT, 0.02, ignored)
         try:
-            wait.until(lambda _: self.evaluate(condition, *args))
+            await asyncio.to_thread(wait.until, lambda _: self.run(function, arg))
         except TimeoutException:
-            text = self.evaluate("() => document.body.innerText")
-            raise AssertionError(f"{condition} of {args}: {text!r}") from None
+            raise TimeoutError(function) from None
 
+    @property
+    def is_firefox(self):
+        return isinstance(self.browser, Marionette)
 
-class Firefox(Hands, Marionette):
-    goto = Marionette.navigate
-    reload = Marionette.refresh
-    back = Marionette.go_back
-
-    def begin_actions(self):
-        return self.actions.sequence("key", "keyboard")
-
-    def run(self, script, args):
-        return self.execute_script(script, script_args=args)
-
-    def close_tab(self):
-        """Close the tab, and go on in a new one."""
-        tab = self.open(type="tab")
-        self.close()
-        self.switch_to_window(tab["handle"])
-
-
-class WebKit(Hands, WebKitGTK):
-    goto = WebKitGTK.get
-    reload = WebKitGTK.refresh
-
-    def begin_actions(self):
-        return ActionChains(self)
-
-    def run(self, script, args):
-        return self.execute_script(script, *args)
-
-    def close_tab(self):
-        """Close the tab, and go on in a new one."""
-        tab = self.current_window_handle
-        self.switch_to.new_window("tab")
-        new = self.current_window_handle
-        self.switch_to.window(tab)
-        self.close()
-        self.switch_to.window(new)
-
-
-class Page:
-    """The page in a browser, of which each method is run in a thread."""
-
-    def __init__(self, browser):
-        self.browser = browser
-
-    def __getattr__(self, name):
-        return functools.partial(asyncio.to_thread, getattr(self.browser, name))
+    def run(self, function, arg):
+        script = f"return ({function})(...arguments)"
+        if self.is_firefox:
+            return self.browser.execute_script(script, script_args=[arg])
+        return self.browser.execute_script(script, arg)
 
 
 def missing(engine):
@@ -139,7 +121,7 @@ def missing(engine):
 def open_firefox():
     with tempfile.TemporaryDirectory() as folder:
         # The page's server waits for connections in reserve when it stops.
-        browser = Firefox(
+        browser = Marionette(
             port=0,
             bin=shutil.which("firefox-esr"),
             headless=True,
@@ -148,7 +130,7 @@ def open_firefox():
         )
         try:
             browser.start_session()
-            yield browser
+            yield Page(browser)
         finally:
             browser.cleanup()
 
@@ -165,16 +147,12 @@ def open_webkit():
         options.binary_location = str(max(browsers))
         options.add_argument("--automation")
         service = Service(env={**os.environ, "DISPLAY": display})
-        with WebKit(options, service) as browser:
-            yield browser
+        with WebKitGTK(options, service) as browser:
+            yield Page(browser)
     finally:
         screen.terminate()
         screen.communicate()
 
 
-@contextlib.contextmanager
-def open_page(engine):
-    """Start a browser, which knows nobody, and give the page that it shows."""
-    open_browser = {"firefox": open_firefox, "webkit": open_webkit}[engine]
-    with open_browser() as browser:
-        yield Page(browser)
+# A browser that knows nobody, and the page that it shows.
+OPEN = {"firefox": open_firefox, "webkit": open_webkit}

@@ -1,0 +1,225 @@
+"""
+What people do with a page, and see there, in whatever browser; and matches to look at.
+
+A *match* is two seats and the games played there, a *page* what a browser shows of it.
+Conditions are functions in JavaScript, which hold in the page sooner or later.
+
+"""
+
+import asyncio
+
+from playwright.async_api import TimeoutError
+
+from helpers import KEYS, TIMEOUT, V2, Server
+
+# Red wins with the last move, by the line from (1, 0) to (4, 3).
+DIAGONAL = [1, 2, 2, 3, 3, 4, 3, 4, 4, 0, 4]
+
+PHONE = {
+    "viewport": {"width": 320, "height": 568},
+    "has_touch": True,
+    "is_mobile": True,
+}
+
+# What one reads.
+LOST = "The connection is lost. Reconnecting…"
+STOPPED = "The server has stopped. Waiting for it to come back…"
+TAKEN = "You are playing this in another tab. When that is closed, it goes on here."
+
+# What there is to see on a page, of which the names are those of the style sheet; the
+# board by columns from the left and from the bottom.
+SEE = """() => {
+    const find = (selector) => document.querySelector(selector);
+    const isShown = (element) => element?.getClientRects().length > 0;
+    const text = (selector) =>
+        isShown(find(selector)) ? find(selector).textContent.trim() : "";
+    const letter = ({ classList }) =>
+        classList.contains("red") ? "r" : classList.contains("yellow") ? "y" : ".";
+    const cells = [...document.querySelectorAll(".column > .cell")];
+    const { dataset, className } = document.activeElement;
+    return {
+        phase: document.body.dataset.phase,
+        title: document.title,
+        said: find("[role=status]")?.textContent ?? "",
+        sentence: text(".sentence"),
+        act: text(".act"),
+        sign: text(".sign"),
+        line: document.querySelectorAll(".cell.line").length,
+        ghosts: document.querySelectorAll(".ghost").length,
+        scores: text(".red .score") + " " + text(".yellow .score"),
+        shown: isShown(find(".move")) ? find(".move").ariaValueText : "",
+        watchers: isShown(find(".watchers")) ? find(".watchers").title : "",
+        somebody: text(".somebody .code"),
+        card: text(".invitation h2"),
+        focus: dataset.column ?? className,
+        board: cells.map(letter).join(""),
+    };
+}"""
+
+SEEN = f"""(facts) => {{
+    const seen = ({SEE})();
+    return Object.entries(facts).every(([name, fact]) =>
+        name === "said" ? seen.said.includes(fact) : seen[name] === fact);
+}}"""
+
+# Whether one can choose a column in a game. When the board comes, or the card above it
+# goes, one can't for a moment.
+CAN_PLAY = """(column) => {
+    const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
+    const isOpen = document.querySelector(
+        `.column[data-column="${column}"][aria-disabled="false"]`) !== null;
+    const isAlone = document.body.dataset.phase === "waiting";
+    return isOpen && !isAlone && pointerEvents !== "none";
+}"""
+
+
+async def see(*pages, moves=None, first="red", **facts):
+    """Wait until all this is to be seen on pages: moves, and facts as in ``SEE``."""
+    if moves is not None:
+        facts["board"] = draw(moves, first)
+    for page in pages:
+        try:
+            await page.wait_for_function(SEEN, arg=facts)
+        except TimeoutError:
+            seen = await page.evaluate(SEE)
+            seen = {name: seen[name] for name in facts}
+            raise AssertionError(f"{seen}, not {facts}") from None
+
+
+def draw(columns, first="red"):
+    """Return a board with checkers that players drop into columns in turn."""
+    letters = "ry" if first == "red" else "yr"
+    board = [""] * 7
+    for number, chosen in enumerate(columns):
+        board[chosen] += letters[number % 2]
+    return "".join(cells.ljust(6, ".") for cells in board)
+
+
+async def start(open_page, **options):
+    """Open the page of a first player; return it, and the links to play and watch."""
+    red = await open_page(**options)
+    await see(red, said="You are red.")
+    join = await link(red)
+    code = join[-6:]
+    KEYS.add(code)
+    return red, join, f"{join[:-6]}?watch={code}"
+
+
+async def start_two(open_page, **options):
+    """Open the pages of two players, who see each other; return them and the link."""
+    red, join, _ = await start(open_page, **options)
+    yellow = await open_page(join, **options)
+    await see(yellow, said="You are yellow.")
+    await see(red, said="Yellow has joined.")
+    return red, yellow, join
+
+
+async def link(page):
+    """Return the link that the invitation shows."""
+    return await page.evaluate("() => document.querySelector('.invitation a').href")
+
+
+def column(page, number):
+    return page.locator(f".column[data-column='{number}']")
+
+
+async def play(page, chosen):
+    """Click a column as soon as it's this player's turn."""
+    await page.wait_for_function(CAN_PLAY, arg=chosen)
+    await page.click(f".column[data-column='{chosen}']")
+
+
+async def take_turns(one, other, columns):
+    """Click columns, on the pages of two players in turn."""
+    for number, chosen in enumerate(columns):
+        await play(other if number % 2 else one, chosen)
+
+
+async def press(page, name):
+    """Press the main button, by its name."""
+    await see(page, act=name)
+    await page.click(".act")
+
+
+async def press_keys(page, *keys):
+    for key in keys:
+        await page.keyboard.press(key)
+
+
+async def open_tab(page, url):
+    """Open another tab in the same browser."""
+    tab = await page.context.new_page()
+    await tab.goto(url)
+    return tab
+
+
+async def paste(page):
+    """Return what is pasted into a new field."""
+    await page.evaluate(
+        """() => {
+            document.body.append(document.createElement("textarea"));
+            document.querySelector("textarea").focus();
+        }"""
+    )
+    await page.keyboard.press("Control+v")
+    value = "() => document.querySelector('textarea').value"
+    await page.wait_for_function(value)
+    return await page.evaluate(value)
+
+
+class Match:
+    """A match between two clients on the wire, whose seats pages can take."""
+
+    def __init__(self, site, open_page):
+        self.site = site
+        self.server = Server(site.server)
+        self.open_page = open_page
+        self.options = {}  # of the pages
+        self.links = {}
+        self.seats = {}
+        self.moves = []
+
+    async def begin(self, *columns):
+        """Start the match, and play moves."""
+        red, init = await self.server.start(**V2)
+        yellow = await self.server.join(init["code"], **V2)
+        rejoin = {"red": init["rejoin"], "yellow": (await yellow.receive())["rejoin"]}
+        self.seats = {"red": red, "yellow": yellow}
+        self.links = {seat: f"{self.site.url}?join={rejoin[seat]}" for seat in rejoin}
+        self.links["spectator"] = f"{self.site.url}?watch={init['code']}"
+        self.links["code"] = f"{self.site.url}{init['code']}"
+        await self.play(*columns)
+
+    async def play(self, *columns):
+        """Let the clients play moves, in turn with whoever has played before."""
+        for chosen in columns:
+            player = "yellow" if len(self.moves) % 2 else "red"
+            await self.seats[player].play(chosen)
+            self.moves.append(chosen)
+            for client in self.seats.values():
+                await receive(client, "play")
+
+    async def leave(self, player):
+        await self.seats.pop(player).close()
+
+    async def open(self, who):
+        """Open a page for a player, whose client leaves, or for a spectator."""
+        if who in self.seats:
+            await self.leave(who)
+        page = await self.open_page(self.links[who], **self.options)
+        await page.wait_for_function(
+            "() => !['loading', 'connecting'].includes(document.body.dataset.phase)"
+        )
+        return page
+
+    async def end(self):
+        """Let all clients leave."""
+        await asyncio.gather(*(client.close() for client in self.server.clients))
+
+
+async def receive(client, kind):
+    """Wait for the next event of a kind."""
+    async with asyncio.timeout(TIMEOUT):
+        while (event := await client.receive())["type"] != kind:
+            pass
+    return event
