@@ -591,11 +591,12 @@ async def test_ctrl_c_again_and_again_ends_the_program_without_a_word(launch):
         program = await launch()
         await program.start(**V2)
         ended = asyncio.create_task(program.process.wait())
-        while not ended.done():
-            # Not send_signal(), which looks for the exit status before ours does.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(program.process.pid, signal.SIGINT)
-            await asyncio.wait([ended], timeout=0.002)
+        async with asyncio.timeout(TIMEOUT):
+            while not ended.done():
+                # Not send_signal(), which looks for the exit status before ours does.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(program.process.pid, signal.SIGINT)
+                await asyncio.wait([ended], timeout=0.002)
         status, *words = await result(program.process)
         assert words == ["", ""]
         # In its last moments, Python itself has given up its signal handlers.
