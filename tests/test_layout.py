@@ -1,8 +1,4 @@
-"""
-The look of the page by numbers, in all its states, without a server: nothing is cut,
-covered or moves, words and parts stand out, and axe finds nothing.
-
-"""
+"""The look of the page by numbers, in all its states, without a server."""
 
 import itertools
 import re
@@ -25,46 +21,38 @@ SMALL = [(341, 192), (320, 256), (480, 320), (568, 320)]
 # What isn't for the slow part only
 CORE = [(320, 568), (390, 844), (844, 390), (1366, 768)]
 
-# Which colours stand on which, and how much they must differ (WCAG 1.4.3, 1.4.11).
-# Large words, and the words of keys, are bold and large.
-TEXT = [
-    ("ink", "wall-up"), ("ink", "wall"), ("ink", "wall-down"), ("ink", "table"),
-    ("ink", "table-down"), ("faint", "wall-up"), ("faint", "wall-down"),
-    ("on-red", "red"), ("on-yellow", "yellow"), ("on-key", "key"),
-    ("paper-ink", "paper"), ("paper-faint", "paper"), ("code-ink", "paper"),
-]  # fmt: skip
-PARTS = [
-    ("face-1", "wall-up"), ("face-1", "wall"), ("face-2", "wall"),
-    ("face-3", "wall-down"),
-    ("red-shape", "red"), ("yellow-shape", "yellow"), ("mark", "face-1"),
-    ("mark", "face-2"), ("mark", "face-3"), ("yellow", "face-1"), ("yellow", "face-2"),
-    ("yellow", "face-3"), ("red-line", "wall-up"), ("yellow-line", "wall-up"),
-    ("red-shape at rest", "red at rest"), ("yellow-shape at rest", "yellow at rest"),
-]  # fmt: skip
-
-# Buttons that aren't part of something larger
-ALONE = "button:not(.column, .field *), a.new, a.play"
+# Which colours stand on which others, from which they must differ by 4.5 and 3 (WCAG
+# 1.4.3, 1.4.11). Large words, and the words of keys, are bold and large.
+TEXT = {
+    "ink": "wall-up wall wall-down table table-down", "faint": "wall-up wall-down",
+    "on-red": "red", "on-yellow": "yellow", "on-key": "key",
+    "paper-ink": "paper", "paper-faint": "paper", "code-ink": "paper",
+}  # fmt: skip
+PARTS = {
+    "face-1": "wall-up wall", "face-2": "wall", "face-3": "wall-down",
+    "yellow": "face-1 face-2 face-3", "mark": "face-1 face-2 face-3",
+    "red-line": "wall-up", "yellow-line": "wall-up",
+    "red-shape": "red", "yellow-shape": "yellow",
+    "red-shape-rest": "red-rest", "yellow-shape-rest": "yellow-rest",
+}  # fmt: skip
 
 # What is seen, as [name, left, top, right, bottom]: boxes, and lines of text.
 BOXES = """() => {
-    const seen = (element) => element.checkVisibility({ visibilityProperty: true });
+    const isSeen = (element) =>
+        element.checkVisibility({ visibilityProperty: true })
+        && element.closest(".said, .status") === null
+        && element.closest("h1, .watchers")?.clientWidth !== 1;
     const box = (name, { left, top, right, bottom }) =>
         [name, ...[left, top, right, bottom].map(Math.round)];
-    const parts = "h1 .watchers .sound .plate .board .sentence .act .review .quiet>* "
-        + ".invitation .lobby>* .invitation>* .sign";
-    const boxes = parts.split(" ").flatMap((part) =>
-        [...document.querySelectorAll(part)]
-            .filter((element) => seen(element) && !element.matches(".said *, .said"))
-            .filter((element) => element.clientWidth > 1)
-            .map((element) => box(part, element.getBoundingClientRect())));
+    const parts = "h1, .watchers, .sound, .plate, .board, .sentence, .act, .review, "
+        + ".quiet > *, .lobby > *, .invitation, .invitation > *, .sign";
+    const boxes = [...document.querySelectorAll(parts)].filter(isSeen)
+        .map((part) => box(part.getAttribute("class"), part.getBoundingClientRect()));
     const texts = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const { data, parentElement } = walker.currentNode;
-        const isHidden = !seen(parentElement)
-            || parentElement.closest(".said, .status")
-            || parentElement.closest("h1, .watchers")?.clientWidth === 1;
-        if (data.trim() !== "" && !isHidden) {
+        if (data.trim() !== "" && isSeen(parentElement)) {
             const range = new Range();
             range.selectNodeContents(walker.currentNode);
             // Letters are lower than the lines that fonts want for them.
@@ -80,38 +68,31 @@ BOXES = """() => {
 
 
 async def find_problems(page, width, height, font):
-    """Return what is wrong with each state of the page on a screen."""
-    problems, places = [], {}
+    """Yield what is wrong with the states of the page on a screen."""
+    places = set()
     may_scroll = font > 16 or (width, height) in SMALL
     await page.set_viewport_size({"width": width, "height": height})
     for name, story in STATES.items():
         await tell(page, story)
         seen = await page.evaluate(BOXES)
         if seen["size"][0] > width or (seen["size"][1] > height and not may_scroll):
-            problems.append((name, "scrolls", seen["size"]))
+            yield name, "scrolls", seen["size"]
         for part, left, top, right, bottom in seen["boxes"] + seen["texts"]:
             is_inside = left >= -1 and right <= width + 1
             if not is_inside or (not may_scroll and (top < 0 or bottom > height)):
-                problems.append((name, "is cut", part, left, top, right, bottom))
-        problems += [(name, *pair) for pair in text_on_text(seen["texts"])]
-        for part, *box in seen["boxes"]:
-            if part in (".board", ".act") and not may_scroll:
-                places.setdefault(part, set()).add(tuple(box))
-    moving = [(part, boxes) for part, boxes in places.items() if len(boxes) > 1]
-    return [(width, height, font, problem) for problem in problems + moving]
+                yield name, "is cut", part, left, top, right, bottom
+        for a, b in itertools.combinations(seen["texts"], 2):
+            if a[0] != b[0] and overlap(*a[1:], *b[1:]):
+                yield name, "covers", a, b
+        places.update(tuple(box) for box in seen["boxes"] if box[0] in ("board", "act"))
+    if len(places) > 2 and not may_scroll:
+        yield "moves", places
 
 
-def overlaps(a, b):
+def overlap(left, top, right, bottom, left2, top2, right2, bottom2):
     """Return whether two boxes have more in common than an edge."""
-    (_, left, top, right, bottom), (_, left2, top2, right2, bottom2) = a, b
     width = min(right, right2) - max(left, left2)
-    height = min(bottom, bottom2) - max(top, top2)
-    return width > 2 and height > 4
-
-
-def text_on_text(texts):
-    pairs = itertools.combinations(texts, 2)
-    return [(a[0], b[0]) for a, b in pairs if a[0] != b[0] and overlaps(a, b)]
+    return width > 2 and min(bottom, bottom2) - max(top, top2) > 4
 
 
 @pytest.mark.parametrize(
@@ -128,8 +109,9 @@ async def test_nothing_scrolls_is_cut_or_moves(stage, screens, font):
     session = await page.context.new_cdp_session(page)
     sizes = {"standard": font, "fixed": font}
     await session.send("Page.setFontSizes", {"fontSizes": sizes})
-    problems = [await find_problems(page, *size, font) for size in screens]
-    assert [*itertools.chain(*problems)] == []
+    for size in screens:
+        problems = [problem async for problem in find_problems(page, *size, font)]
+        assert problems == [], size
 
 
 async def test_wall_can_be_read_from_afar(stage):
@@ -145,7 +127,8 @@ async def test_fingers_find_what_stands_alone(stage):
     page = await stage(320, 568)
     for name, story in STATES.items():
         await tell(page, story)
-        small = await page.locator(ALONE).evaluate_all(
+        alone = page.locator("button:not(.column, .field *), a.new, a.play")
+        small = await alone.evaluate_all(
             """buttons => buttons.filter((button) => {
                 const { width, height } = button.getBoundingClientRect();
                 return width > 0 && Math.min(width, height) < 43.9;
@@ -170,24 +153,19 @@ async def test_axe_finds_nothing(stage):
         assert results.response["violations"] == [], (name, results.generate_report())
 
 
-REST = re.compile(r"--rest: rgb\((.*)\)")
-
-
-def read_colours():
+def read_colours(theme):
     """Return the colours of the style sheet, by day and by night."""
     text = (HERE / "connect4.css").read_text()
     day, night, *_ = re.findall(r":root \{\n(.*?)\n\s*\}", text, re.DOTALL)
-    read = re.compile(r"--([\w-]+): #(\w\w)(\w\w)(\w\w);")
-    colours = {}
-    for theme, block in {"light": day, "dark": day + night}.items():
-        found = read.findall(block)
-        colours[theme] = {name: [int(part, 16) for part in rgb] for name, *rgb in found}
-        # When the game is over, what isn't of the four lies in the shade.
-        *shade, depth = map(float, re.findall(r"[\d.]+", REST.search(day)[1]))
-        for name, rgb in list(colours[theme].items()):
-            pairs = zip(rgb, shade, strict=True)
-            mixed = [part * (1 - depth) + dark * depth for part, dark in pairs]
-            colours[theme][f"{name} at rest"] = mixed
+    found = re.findall(r"--([\w-]+): #(\w{6});", day + night * (theme == "dark"))
+    colours = {name: [*bytes.fromhex(rgb)] for name, rgb in found}
+    # When the game is over, what isn't of the four lies in the shade.
+    rest = re.search(r"--rest: rgb\((\d+) (\d+) (\d+) / ([\d.]+)\)", day).groups()
+    *shade, depth = map(float, rest)
+    for name, rgb in [*colours.items()]:
+        pairs = zip(rgb, shade, strict=True)
+        mixed = [part * (1 - depth) + dark * depth for part, dark in pairs]
+        colours[f"{name}-rest"] = mixed
     return colours
 
 
@@ -206,11 +184,13 @@ def contrast(a, b):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_contrast(theme):
-    colours = read_colours()[theme]
-    wanted = {**dict.fromkeys(TEXT, 4.5), **dict.fromkeys(PARTS, 3)}
-    found = {pair: contrast(*map(colours.get, pair)) for pair in wanted}
-    assert {pair: ratio for pair, ratio in found.items() if ratio < wanted[pair]} == {}
+def test_words_and_parts_stand_out(theme):
+    colours = read_colours(theme)
+    for table, least in [(TEXT, 4.5), (PARTS, 3)]:
+        for name, grounds in table.items():
+            for ground in grounds.split():
+                found = contrast(colours[name], colours[ground])
+                assert found >= least, (name, ground)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +198,7 @@ def test_contrast(theme):
 )
 async def test_forced_colours_leave_all_to_be_told_apart(stage, look_at, theme):
     page = await stage(forced_colors="active", color_scheme=theme)
-    looks, plates = {}, {}
+    looks, plates = {}, []
     for name, story, column, row in [
         ("hole", "red RY 334", 6, 5),
         ("where it would land", "red RY 3342", 3, 2),
@@ -232,34 +212,26 @@ async def test_forced_colours_leave_all_to_be_told_apart(stage, look_at, theme):
         await tell(page, story)
         cells = page.locator(f".column[data-column='{column}'] > .cell")
         looks[name] = await look_at(page, cells.nth(row))
+    for a, b in itertools.combinations(looks, 2):
+        assert difference(looks[a], looks[b]) > 0.03, (a, b)
     for state, player in itertools.product(["your turn", "won"], ["red", "yellow"]):
         await tell(page, STATES[state])
         plate = await look_at(page, page.locator(f".plate.{player}"))
         # In the middle of the lower edge, only turn and winner tell them apart.
-        plates[state, player] = plate[-7][len(plate[0]) // 2]
-    for a, b in itertools.combinations(looks, 2):
-        assert difference(looks[a], looks[b]) > 0.03, (a, b)
-    marked, unmarked = plates["your turn", "red"], plates["your turn", "yellow"]
-    assert plates["won", "red"] == marked != unmarked == plates["won", "yellow"]
+        plates.append(plate[-7][len(plate[0]) // 2])
+    assert plates[0] == plates[2] != plates[1] == plates[3]
 
 
 def difference(a, b):
     """Return which part of the pixels of two pictures differ clearly."""
-    pairs = [
-        pair for rows in zip(a, b, strict=False) for pair in zip(*rows, strict=False)
-    ]
+    pairs = [*zip(itertools.chain(*a), itertools.chain(*b), strict=True)]
     return sum(contrast(*pair) > 1.5 for pair in pairs) / len(pairs)
 
 
 def test_only_what_costs_nothing_moves():
     style = (HERE / "connect4.css").read_text()
-    moving = re.findall(r"@keyframes (\w+) \{(.*?)\n\}", style, re.DOTALL)
-    properties = {
-        name: set(re.findall(r"^ {4}([\w-]+):", block, re.MULTILINE))
-        for name, block in moving
-        if name not in ("arrive", "late")
-    }
-    free = {"transform", "opacity", "animation-timing-function"}
-    assert {name for name, used in properties.items() if not used <= free} == set()
-    transitions = re.findall(r"transition: ([\w-]+)", style)
-    assert {*transitions} <= free
+    used = set(re.findall(r"transition: ([\w-]+)", style))
+    for name, block in re.findall(r"@keyframes (\w+) \{(.*?)\n\}", style, re.DOTALL):
+        if name not in ("arrive", "late"):
+            used |= {*re.findall(r"^ {4}([\w-]+):", block, re.MULTILINE)}
+    assert used <= {"transform", "opacity", "animation-timing-function"}
