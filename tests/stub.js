@@ -3,6 +3,7 @@
 
 import { createBoard, isSettled, renderBoard } from "./connect4.js";
 import { renderQRCode } from "./page/qrcode.js";
+import { renderSentence } from "./page/view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const board = $(".board");
@@ -118,7 +119,7 @@ export function show(name, changes = {}) {
   });
   $(".watchers").hidden = state.watchers === 0;
   $(".count").textContent = state.watchers;
-  $(".sentence").textContent = state.sentence;
+  renderSentence(state.sentence);
   $(".act").hidden = act === null;
   if (act !== null) {
     $(".act .label").textContent = act[0];
