@@ -33,11 +33,11 @@ async def type_keys(page, *keys):
 
 
 async def focused(page):
-    """Return the column that has the focus, or the class of another element."""
+    """Return the column that has the focus, or the first class of another element."""
     return await page.evaluate(
         """() => {
-            const { dataset, className } = document.activeElement;
-            return dataset.column ? Number(dataset.column) : className;
+            const { dataset, classList } = document.activeElement;
+            return dataset.column ? Number(dataset.column) : classList[0] ?? "";
         }"""
     )
 
