@@ -10,10 +10,7 @@ import asyncio
 
 from playwright.async_api import TimeoutError
 
-from helpers import KEYS, TIMEOUT, V2, Server
-
-# Red wins with the last move, by the line from (1, 0) to (4, 3).
-DIAGONAL = [1, 2, 2, 3, 3, 4, 3, 4, 4, 0, 4]
+from helpers import KEYS, Server
 
 PHONE = {
     "viewport": {"width": 320, "height": 568},
@@ -24,7 +21,6 @@ PHONE = {
 # What one reads.
 LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
-TAKEN = "You are playing this in another tab. When that is closed, it goes on here."
 
 # What there is to see on a page, of which the names are those of the style sheet; the
 # board by columns from the left and from the bottom.
@@ -39,7 +35,6 @@ SEE = """() => {
     const { dataset, classList } = document.activeElement;
     return {
         phase: document.body.dataset.phase,
-        title: document.title,
         said: find("[role=status]")?.textContent ?? "",
         sentence: text(".sentence"),
         act: text(".act"),
@@ -76,23 +71,16 @@ CAN_PLAY = """(column) => {
 async def see(*pages, moves=None, first="red", **facts):
     """Wait until all this is to be seen on pages: moves, and facts as in ``SEE``."""
     if moves is not None:
-        facts["board"] = draw(moves, first)
+        letters = "ry" if first == "red" else "yr"
+        board = [""] * 7
+        for number, chosen in enumerate(moves):
+            board[chosen] += letters[number % 2]
+        facts["board"] = "".join(cells.ljust(6, ".") for cells in board)
     for page in pages:
         try:
             await page.wait_for_function(SEEN, arg=facts)
         except TimeoutError:
-            seen = await page.evaluate(SEE)
-            seen = {name: seen[name] for name in facts}
-            raise AssertionError(f"{seen}, not {facts}") from None
-
-
-def draw(columns, first="red"):
-    """Return a board with checkers that players drop into columns in turn."""
-    letters = "ry" if first == "red" else "yr"
-    board = [""] * 7
-    for number, chosen in enumerate(columns):
-        board[chosen] += letters[number % 2]
-    return "".join(cells.ljust(6, ".") for cells in board)
+            raise AssertionError(f"{await page.evaluate(SEE)}, not {facts}") from None
 
 
 async def start(open_page, **options):
@@ -100,9 +88,8 @@ async def start(open_page, **options):
     red = await open_page(**options)
     await see(red, said="You are red.")
     join = await link(red)
-    code = join[-6:]
-    KEYS.add(code)
-    return red, join, f"{join[:-6]}?watch={code}"
+    KEYS.add(join[-6:])
+    return red, join, f"{join[:-6]}?watch={join[-6:]}"
 
 
 async def start_two(open_page, **options):
@@ -181,13 +168,12 @@ class Match:
 
     async def begin(self, *columns):
         """Start the match, and play moves."""
-        red, init = await self.server.start(**V2)
-        yellow = await self.server.join(init["code"], **V2)
-        rejoin = {"red": init["rejoin"], "yellow": (await yellow.receive())["rejoin"]}
+        red, yellow = await self.server.start_game()
         self.seats = {"red": red, "yellow": yellow}
-        self.links = {seat: f"{self.site.url}?join={rejoin[seat]}" for seat in rejoin}
-        self.links["spectator"] = f"{self.site.url}?watch={init['code']}"
-        self.links["code"] = f"{self.site.url}{init['code']}"
+        url, code = self.site.url, red.init["code"]
+        self.links = {"code": url + code, "spectator": f"{url}?watch={code}"}
+        for name, client in self.seats.items():
+            self.links[name] = f"{url}?join={client.init['rejoin']}"
         await self.play(*columns)
 
     async def play(self, *columns):
@@ -197,7 +183,7 @@ class Match:
             await self.seats[player].play(chosen)
             self.moves.append(chosen)
             for client in self.seats.values():
-                await receive(client, "play")
+                await client.receive("play")
 
     async def leave(self, player):
         await self.seats.pop(player).close()
@@ -215,11 +201,3 @@ class Match:
     async def end(self):
         """Let all clients leave."""
         await asyncio.gather(*(client.close() for client in self.server.clients))
-
-
-async def receive(client, kind):
-    """Wait for the next event of a kind."""
-    async with asyncio.timeout(TIMEOUT):
-        while (event := await client.receive())["type"] != kind:
-            pass
-    return event

@@ -1,6 +1,7 @@
 """The board by itself: what hands do with it, what it tells, and what moves when."""
 
 import pytest
+from playwright.async_api import Error
 
 from people import column, press_keys
 from stories import WON, parse, presence, tell
@@ -22,13 +23,15 @@ LISTEN = """() => {
         sign: board.querySelector(".sign").checkVisibility(),
         leaving: count(".leaving .checker"),
         slides: board.querySelector(".hand").getAnimations().length,
+        isEnded: document.body.dataset.phase === "won",
         isSettled: isSettled(board),
     });
 }"""
 
 # What is to be seen of the end of a game, and of what moves.
-NOTHING = {"line": 0, "sign": False, "leaving": 0, "slides": 0, "isSettled": False}
-ALL = {**NOTHING, "line": 4, "sign": True, "isSettled": True}
+BOARD = {"line": 0, "sign": False, "leaving": 0, "slides": 0, "isSettled": False}
+NOTHING = {**BOARD, "isEnded": False}
+ALL = {**BOARD, "line": 4, "sign": True, "isSettled": True, "isEnded": True}
 
 MOTION = {"reduced_motion": "no-preference"}
 
@@ -177,6 +180,8 @@ async def test_checker_lands_before_the_end_is_shown(open_board):
     page = await open_board(BEGUN, **MOTION)
     await page.evaluate("log.splice(0)")
     assert await go_on(page, BEGUN, "4; wins") == NOTHING
+    # The title is for who looks elsewhere.
+    assert await page.title() == "You win – Connect Four"
     await page.wait_for_function("isSettled(board)")
     assert await page.evaluate("[look(), rain]") == [ALL, 26]
     (_, fall), (_, light), _ = await page.evaluate("log.splice(0)")
@@ -229,14 +234,13 @@ async def test_animation_that_is_cancelled_does_not_hold_up_the_end(open_board):
 
 async def test_checker_that_does_not_belong_there_is_refused(open_board):
     page = await open_board()
-    play_move = """async (move) => {
-        const { playMove } = await import("./connect4.js");
-        try { playMove(board, ...move) } catch ({ message }) { return message }
-    }"""
+    load = "async () => { window.playMove = (await import('./connect4.js')).playMove; }"
+    await page.evaluate(load)
     for move, message in [
         (["blue", 0, 0], "The player is red or yellow, not blue."),
         (["red", 7, 0], "There is no column 7 with a row 0."),
         (["red", 0, 6], "There is no column 0 with a row 6."),
         (["red", 3, 0], "Row 0 of column 3 isn't empty."),
     ]:
-        assert await page.evaluate(play_move, move) == message
+        with pytest.raises(Error, match=message):
+            await page.evaluate("(move) => playMove(board, ...move)", move)

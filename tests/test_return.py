@@ -8,7 +8,7 @@ from playwright.async_api import async_playwright, expect
 
 from conftest import BROWSER_OPTIONS
 from helpers import forget_all
-from people import TAKEN, column, link, open_tab, play, press, see, start, take_turns
+from people import column, link, open_tab, play, press, see, start, take_turns
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -126,7 +126,8 @@ async def test_seat_that_another_tab_has_is_taken_when_that_goes(match):
     second = await open_tab(first, f"{match.site.url}page/favicon.svg")
     await second.evaluate("entry => history.replaceState(entry, '', '/')", entry)
     await second.reload()
-    await see(second, sentence=TAKEN, act="")
+    taken = "You are playing this in another tab. When that is closed, it goes on here."
+    await see(second, sentence=taken, act="")
     await first.close()
     await second.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await see(second, said="You are yellow.")
