@@ -8,6 +8,7 @@ Make the README's picture, and sheets of all states of the page to look at.
 
 import asyncio
 import base64
+import itertools
 import pathlib
 import sys
 import tempfile
@@ -20,20 +21,14 @@ sys.path.insert(0, str(HERE.parent))
 from conftest import BROWSER, BROWSER_OPTIONS  # noqa: E402
 from stories import STATES, open_stage, tell  # noqa: E402
 
-GAME = "33423422355"
-
-TOUCH = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-LAPTOP = {"viewport": {"width": 1280, "height": 720}}
-PHONE = {"viewport": {"width": 390, "height": 844}, **TOUCH}
-
-# Screens, and how wide their sheets are, and a picture on them.
+# The width and height of screens, how wide their sheets are, and a picture on them.
 SHEETS = {
-    "laptop": (LAPTOP, 1760, 560),
-    "phone": (PHONE, 1720, 320),
-    "landscape": ({"viewport": {"width": 844, "height": 390}, **TOUCH}, 2020, 640),
-    "smallest": ({"viewport": {"width": 320, "height": 568}, **TOUCH}, 1720, 320),
-    "tablet": ({"viewport": {"width": 768, "height": 1024}, **TOUCH}, 1780, 420),
-    "wall": ({"viewport": {"width": 1920, "height": 1080}}, 1980, 640),
+    "laptop": (1280, 720, 1760, 560),
+    "phone": (390, 844, 1720, 320),
+    "landscape": (844, 390, 2020, 640),
+    "smallest": (320, 568, 1720, 320),
+    "tablet": (768, 1024, 1780, 420),
+    "wall": (1920, 1080, 1980, 640),
 }
 
 STYLE = """
@@ -61,33 +56,32 @@ async def compose(browser, path, figures, width, style=""):
     print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
 
 
+async def open_page(browser, name, **options):
+    """Open a page that is told stories, on a screen of ``SHEETS``."""
+    width, height, *_ = SHEETS[name]
+    if name not in ("laptop", "wall"):
+        options |= {"has_touch": True, "is_mobile": True}
+    viewport = {"width": width, "height": height}
+    page = await browser.new_page(reduced_motion="reduce", viewport=viewport, **options)
+    await open_stage(page)
+    return page
+
+
 async def make_picture(browser, path):
     """Make the picture of a game on a laptop and on a phone."""
     figures = []
-    for player, options, width in [
-        ("red", LAPTOP, 832),
-        ("yellow", {**PHONE, "color_scheme": "dark"}, 254),
+    for player, name, scheme, width in [
+        ("red", "laptop", "light", 832),
+        ("yellow", "phone", "dark", 254),
     ]:
         # Pictures that need no scaling stay crisp, and small.
-        options = {**options, "reduced_motion": "reduce", "device_scale_factor": 0.65}
-        page = await browser.new_page(**options)
-        await open_stage(page)
-        await tell(page, f"{player} RY {GAME}; 1")
+        options = {"color_scheme": scheme, "device_scale_factor": 0.65}
+        page = await open_page(browser, name, **options)
+        await tell(page, f"{player} RY 33423422355; 1")
         await page.locator(".column[data-column='4']").hover()
         figures.append(await photograph(page, width))
     style = "body { padding: 0; flex-wrap: nowrap; background: none }"
     await compose(browser, path, figures, 1106, style)
-
-
-async def make_sheet(browser, path, options, width, shown):
-    """Make a sheet of all states."""
-    page = await browser.new_page(reduced_motion="reduce", **options)
-    await open_stage(page)
-    figures = []
-    for name, story in STATES.items():
-        await tell(page, story)
-        figures.append(await photograph(page, shown, name))
-    await compose(browser, path, figures, width)
 
 
 async def main(folder):
@@ -97,11 +91,14 @@ async def main(folder):
         )
         (HERE / "screenshots").mkdir(exist_ok=True)
         await make_picture(browser, HERE / "screenshots" / "game.png")
-        for scheme in ("light", "dark"):
-            for name, (screen, width, shown) in SHEETS.items():
-                options = {"color_scheme": scheme, **screen}
-                path = folder / f"{name}-{scheme}.png"
-                await make_sheet(browser, path, options, width, shown)
+        for scheme, name in itertools.product(["light", "dark"], SHEETS):
+            page = await open_page(browser, name, color_scheme=scheme)
+            *_, width, shown = SHEETS[name]
+            figures = []
+            for state, story in STATES.items():
+                await tell(page, story)
+                figures.append(await photograph(page, shown, state))
+            await compose(browser, folder / f"{name}-{scheme}.png", figures, width)
 
 
 if __name__ == "__main__":

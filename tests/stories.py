@@ -14,21 +14,6 @@ from urllib.parse import urlsplit
 from events import DRAW, asked, played, present, started, won
 from helpers import DRAWN, HERE
 
-# The pages of stories have this address. No server is there.
-ADDRESS = "http://localhost:8000/"
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-
-OPEN, CLOSED = {"connection": "open"}, {"connection": "closed"}
-
-
-def past(player, here, columns, code, end, wins):
-    """Return what a new connection is told."""
-    keys = {"rejoin": player and "key", "watch": "w", "code": code}
-    init = {"type": "init", "player": player, **keys, "host": "192.168.1.5"}
-    moves = played(*map(int, columns))
-    ends = [STEPS[end]] if end else []
-    return [OPEN, init, started(**wins), *moves, *ends, presence(here)]
-
 
 def presence(here):
     players = [player for player in ("red", "yellow") if player[0].upper() in here]
@@ -52,10 +37,10 @@ STEPS = {
     "taken": error("The game already has this player.", watch="w"),
     "refused": error("It isn't your turn."),
     "all left": error("Both players have left, and the game is gone."),
-    "open": OPEN,
+    "open": {"connection": "open"},
     "lost": {"connection": "reconnecting"},
     "stopped": {"connection": "stopped"},
-    "closed": CLOSED,
+    "closed": {"connection": "closed"},
     "we move": {"column": 3},
     "we ask": {"isAsking": True},
     "we invite": {"isInviting": True},
@@ -64,9 +49,8 @@ STEPS = {
     "hint": {"hint": "Column 2 is full."},
 }
 
-# Who is at a match that has no code, because a client of the base protocol started it.
-SPECIAL = {"base": "yellow", "onlooker": None}
-
+# A player or spectator of a match, which has no code if a client of the base protocol
+# has started it.
 WHO = re.compile(
     r"(red|yellow|spectator|base|onlooker) ([Rr-][Yy-])"
     r"(?: (\d+):(\d+))?(?: (\d+))?( wins| draw)?"
@@ -79,10 +63,17 @@ def parse(story):
     for part in story.split("; ") if story else []:
         if match := WHO.fullmatch(part):
             name, here, red, yellow, columns, end = match.groups(default="")
-            player = {**SPECIAL, "spectator": None}.get(name, name)
-            code = None if name in SPECIAL else "k7qx2m"
-            wins = {"red": int(red or 0), "yellow": int(yellow or 0)}
-            yield from past(player, here, columns, code, end.strip(), wins)
+            player = {"red": "red", "yellow": "yellow", "base": "yellow"}.get(name)
+            keys = {"rejoin": player and "key", "watch": "w", "code": "k7qx2m"}
+            if name in ("base", "onlooker"):
+                keys["code"] = None
+            yield STEPS["open"]
+            yield {"type": "init", "player": player, **keys, "host": "192.168.1.5"}
+            yield started(red=int(red or 0), yellow=int(yellow or 0))
+            yield from played(*map(int, columns))
+            if end:
+                yield STEPS[end.strip()]
+            yield presence(here)
             first = "red"
         elif part.isdigit():
             moves = played(*map(int, columns + part), first=first)
@@ -136,7 +127,7 @@ STATES = {
 async def open_stage(page):
     """Open the page that is told stories."""
     await page.route("**/*", serve_file)
-    await page.goto(ADDRESS)
+    await page.goto("http://localhost:8000/")  # where nobody is
     await page.wait_for_function("() => window.tell !== undefined")
 
 
@@ -144,9 +135,7 @@ def serve_file(route):
     """Answer with a file of the page; in the place of main.js, with that of stories."""
     name = urlsplit(route.request.url).path[1:] or "index.html"
     path = HERE / ("tests/stories.js" if name == "main.js" else name)
-    if not path.is_file():
-        return route.fulfill(status=404)
-    return route.fulfill(path=path, content_type=TYPES.get(path.suffix))
+    return route.fulfill(path=path) if path.is_file() else route.fulfill(status=404)
 
 
 async def tell(page, story):
