@@ -1,10 +1,4 @@
-"""
-connection.js without our server: the test is the server, and it controls the time.
-
-The clock of the page stands still but for the steps of a story, so that nothing happens
-by itself, and no test waits.
-
-"""
+"""connection.js, with the test in the place of the server and of the clock."""
 
 import asyncio
 import json
@@ -27,13 +21,10 @@ CONNECT = """async () => {
 
 # What happens in the page: the network may be back, or the device awake, and so on.
 ACTS = {
-    "wake": """() => {
-        window.dispatchEvent(new Event("online"));
-        window.dispatchEvent(new Event("pageshow"));
-        document.dispatchEvent(new Event("visibilitychange"));
-    }""",
-    "send": "() => send({ type: 'play' })",
-    "reopen": "() => reopen()",
+    "wake": """["online", "pageshow", "visibilitychange"].forEach((name) =>
+        document.dispatchEvent(new Event(name, { bubbles: true })))""",
+    "send": "send({ type: 'play' })",
+    "reopen": "reopen()",
 }
 
 # Stories, and the states of the connection that are told. What the page sends on its
@@ -50,11 +41,9 @@ STORIES = {
         reopen init start 1009 +60000 wake
         | open closed open closed open closed""",
     "server that stops is said to be stopped until it answers": """
-        init start 1001 +500 init 1011 +1000 init start
-        | open stopped open""",
+        init start 1001 +500 init 1011 +1000 init start | open stopped open""",
     "new connection is not asked for a sign of life of the old one": """
-        init start reopen init +3000
-        | open""",
+        init start reopen init +3000 | open""",
     "silence is noticed after a ping without an answer": """
         init start +2999 quiet +1 ping pong news +3000 ping +2999 quiet +1
         | open reconnecting""",
@@ -66,17 +55,14 @@ STORIES = {
         init 1011 +500 init error 1011 +499 quiet +501 init start 1011 +500 init
         | reconnecting open reconnecting open reconnecting""",
     "page that wakes up makes one attempt, and leaves it alone": """
-        init start 1011 wake init +2000 wake start
-        | open reconnecting open""",
+        init start 1011 wake init +2000 wake start | open reconnecting open""",
     "page that wakes up asks whether the server is there": """
-        init start wake ping ping ping
-        | open""",
+        init start wake ping ping ping | open""",
     "page that wakes up does not wait for an answer to an old attempt": """
         init start 1011 hold +3000 release wake init start
         | open reconnecting open""",
     "attempt that was given up is ignored": """
-        init +4000 +500 init start 1000@0 news
-        | reconnecting open""",
+        init +4000 +500 init start 1000@0 news | reconnecting open""",
 }
 
 

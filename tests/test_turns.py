@@ -3,12 +3,7 @@
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from people import link, open_tab, play, press, see, start, start_two, take_turns
-
-
-async def make_room(page):
-    await page.get_by_role("button", name="Let somebody play").click()
-    await see(page, said="You are watching.")
+from people import link, open_tab, play, press, see, start, take_turns
 
 
 async def give_away(page, seat="Yellow"):
@@ -19,43 +14,24 @@ async def give_away(page, seat="Yellow"):
     await dialog.get_by_role("button", name="Let somebody play").click()
 
 
-async def test_both_want_to_play_again_and_yellow_moves_first(match):
-    await match.begin(*RED_WINS)
-    red, yellow = await match.open("red"), await match.open("yellow")
-    spectator = await match.open("spectator")
-    await press(red, "Play again")
-    await see(red, act="Waiting for yellow…")
-    await see(yellow, sentence="Red wants to play again.")
-    # Whoever comes back knows who has asked.
-    await yellow.goto("about:blank")
-    await yellow.goto(match.site.url)
-    await see(yellow, sentence="Red wants to play again.")
-    await red.reload()
-    await see(red, act="Waiting for yellow…")
-    await press(yellow, "Play again")
-    await take_turns(yellow, red, [3, 3])
-    await see(red, yellow, spectator, moves=[3, 3], first="yellow", scores="1 0")
-
-
 async def test_loser_makes_room_and_a_spectator_plays_the_winner(match):
     await match.begin(*RED_WINS)
     red, yellow = await match.open("red"), await match.open("yellow")
-    spectator, other = await match.open("spectator"), await match.open("spectator")
-    await make_room(yellow)
-    await see(other, sentence="Yellow’s seat is free.")
+    spectator = await match.open("spectator")
+    await yellow.get_by_role("button", name="Let somebody play").click()
+    await see(spectator, sentence="Yellow’s seat is free.")
     await yellow.reload()
     await see(yellow, said="You are watching.", act="Play")
     await press(spectator, "Play")
-    await see(spectator, said="You are yellow.")
     await take_turns(spectator, red, [3, 3])
-    pages = (red, yellow, spectator, other)
-    await see(*pages, moves=[3, 3], first="yellow", scores="1 0")
+    await see(red, yellow, spectator, moves=[3, 3], first="yellow", scores="1 0")
 
 
 async def test_who_made_room_may_sit_down_again_by_the_link(match):
     await match.begin(*RED_WINS)
     yellow = await match.open("yellow")
-    await make_room(yellow)
+    await yellow.get_by_role("button", name="Let somebody play").click()
+    await see(yellow, said="You are watching.")
     tab = await open_tab(yellow, match.links["code"])
     await see(tab, said="You are yellow.", moves=[], scores="1 0")
 
@@ -67,9 +43,7 @@ async def test_teacher_watches_two_pupils_who_open_the_link(open_page):
     assert await link(teacher) == join
     first = await open_page(join)
     await see(first, said="You are red.")
-    second = await open_page(join)
-    await see(second, said="You are yellow.")
-    await take_turns(first, second, [3, 3])
+    await take_turns(first, await open_page(join), [3, 3])
     await see(teacher, moves=[3, 3])
 
 
@@ -116,14 +90,15 @@ async def test_spectator_takes_over_when_both_players_are_away(match):
     await see(spectator, moves=[3, 3, 4])
 
 
-async def test_who_waits_in_a_match_that_has_begun_is_shown_who_else_does(open_page):
+async def test_who_waits_in_a_match_that_has_begun_is_shown_who_else_does(
+    match, open_page
+):
     other = await open_page()
     await see(other, phase="waiting")
-    red, yellow, _ = await start_two(open_page)
-    await take_turns(red, yellow, RED_WINS)
-    await see(yellow, phase="lost")
-    await make_room(yellow)
-    await yellow.close()
+    await match.begin(*RED_WINS)
+    red = await match.open("red")
+    await match.seats["yellow"].open_seat("yellow")
+    await match.leave("yellow")
     await see(red, sentence=f"Somebody else is waiting: {other.url[-6:]}.")
     await press(red, "Play")
     await see(red, said="You are yellow.")
