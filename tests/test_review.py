@@ -5,7 +5,7 @@ import re
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from people import column, play, press, press_keys, see, start_two, take_turns
+from people import column, play, press, press_keys, see
 
 
 async def see_move(page, columns, total, **facts):
@@ -14,11 +14,7 @@ async def see_move(page, columns, total, **facts):
     if len(columns) < total:
         facts["sentence"] = text
     await see(page, shown=text, moves=columns, **facts)
-    await expect(slider(page)).to_have_value(str(len(columns)))
-
-
-def slider(page):
-    return page.get_by_role("slider", name="Move", exact=True)
+    await expect(page.get_by_role("slider")).to_have_value(str(len(columns)))
 
 
 async def test_one_steps_through_a_game_that_is_over(match):
@@ -32,12 +28,13 @@ async def test_one_steps_through_a_game_that_is_over(match):
     # The end belongs to the last move, and the last checker is the one shown.
     await see_move(page, RED_WINS[:6], 7, line=0, sign="")
     await expect(page.locator(".last")).to_have_class(re.compile("yellow"))
-    await slider(page).fill("0")
+    slider = page.get_by_role("slider", name="Move", exact=True)
+    await slider.fill("0")
     await see_move(page, [], 7)
     await back.click()
     await forward.click()
     await see_move(page, RED_WINS[:1], 7)
-    await slider(page).fill("7")
+    await slider.fill("7")
     await see_move(page, RED_WINS, 7, line=4, sentence="Four in a row!")
 
 
@@ -46,11 +43,9 @@ async def test_arrows_step_where_they_have_no_other_meaning(match):
     page = await match.open("spectator")
     await press_keys(page, "ArrowLeft", "ArrowLeft", "ArrowRight", "Alt+ArrowDown")
     await see_move(page, RED_WINS[:6], 7)
-    await slider(page).focus()
-    await press_keys(page, "ArrowLeft")
+    await page.get_by_role("slider").press("ArrowLeft")
     await see_move(page, RED_WINS[:5], 7)
-    await column(page, 3).focus()
-    await press_keys(page, "ArrowLeft")
+    await column(page, 3).press("ArrowLeft")
     await see(page, focus="2")
     await see_move(page, RED_WINS[:5], 7)
 
@@ -62,22 +57,21 @@ async def test_spectator_looks_back_during_the_game_and_returns(match):
     await page.get_by_role("button", name="Previous move").click()
     await match.play(2)
     await see_move(page, [3, 3], 4, act="Back to the present")
-    await page.locator(".act").focus()
-    await press_keys(page, "Enter")
+    await page.locator(".act").press("Enter")
     await see_move(page, [3, 3, 4, 2], 4, act="")
     # What has the focus now still looks back.
     await press_keys(page, "ArrowLeft")
     await see_move(page, [3, 3, 4], 4)
 
 
-async def test_player_does_not_look_back_until_the_end_and_a_rematch_ends_it(open_page):
-    red, yellow, _ = await start_two(open_page)
-    await take_turns(red, yellow, RED_WINS[:-1])
-    await see(red, phase="turn", shown="")
+async def test_player_does_not_look_back_until_the_end_and_a_rematch_ends_it(match):
+    await match.begin(*RED_WINS[:-1])
+    red = await match.open("red")
     await press_keys(red, "ArrowLeft")
+    await see(red, phase="turn", shown="", moves=RED_WINS[:-1])
     await play(red, RED_WINS[-1])
     await red.get_by_role("button", name="Previous move").click()
     await press(red, "Play again")
     await see_move(red, RED_WINS[:6], 7)
-    await press(yellow, "Play again")
+    await match.seats["yellow"].ask()
     await see(red, moves=[], shown="", phase="theirs")
