@@ -140,20 +140,6 @@ async def open_tab(page, url):
     return tab
 
 
-async def paste(page):
-    """Return what is pasted into a new field."""
-    await page.evaluate(
-        """() => {
-            document.body.append(document.createElement("textarea"));
-            document.querySelector("textarea").focus();
-        }"""
-    )
-    await page.keyboard.press("Control+v")
-    value = "() => document.querySelector('textarea').value"
-    await page.wait_for_function(value)
-    return await page.evaluate(value)
-
-
 class Match:
     """A match between two clients on the wire, whose seats pages can take."""
 
