@@ -36,18 +36,13 @@ ALL = {**BOARD, "line": 4, "sign": True, "isSettled": True, "isEnded": True}
 MOTION = {"reduced_motion": "no-preference"}
 
 
-@pytest.fixture
-async def open_board(stage):
+async def open_board(stage, story=TURN, **options):
     """Open a board in a story, which remembers what was chosen."""
-
-    async def open_board(story=TURN, **options):
-        page = await stage(**options)
-        await page.evaluate(LISTEN)
-        await tell(page, story)
-        await page.wait_for_function("isSettled(board)")
-        return page
-
-    return open_board
+    page = await stage(**options)
+    await page.evaluate(LISTEN)
+    await tell(page, story)
+    await page.wait_for_function("isSettled(board)")
+    return page
 
 
 async def go_on(page, story, steps):
@@ -74,8 +69,8 @@ async def expect_drops(page, *columns):
     assert await page.evaluate("drops.splice(0)") == list(columns)
 
 
-async def test_click_chooses_a_column_and_the_hand_shows_where_one_lands(open_board):
-    page = await open_board()
+async def test_click_chooses_a_column_and_the_hand_shows_where_one_lands(stage):
+    page = await open_board(stage)
     landing = (
         "(number) => document.querySelectorAll('.cell')[number].matches('.landing')"
     )
@@ -94,8 +89,8 @@ async def test_click_chooses_a_column_and_the_hand_shows_where_one_lands(open_bo
     assert await page.locator(".landing").count() == 0
 
 
-async def test_thumb_chooses_once_where_it_is_lifted_on_the_board(open_board):
-    page = await open_board(has_touch=True)
+async def test_thumb_chooses_once_where_it_is_lifted_on_the_board(stage):
+    page = await open_board(stage, has_touch=True)
     boxes = [await column(page, number).bounding_box() for number in range(7)]
     points = [(box["x"] + box["width"] / 2, box["y"] + 99) for box in boxes]
     await column(page, 2).tap()
@@ -108,8 +103,8 @@ async def test_thumb_chooses_once_where_it_is_lifted_on_the_board(open_board):
     await expect_drops(page)
 
 
-async def test_keys_choose_within_the_board_only_and_once(open_board):
-    page = await open_board()
+async def test_keys_choose_within_the_board_only_and_once(stage):
+    page = await open_board(stage)
     await page.get_by_role("button", name="Sound").focus()
     await press_keys(page, "Digit4")
     await column(page, 3).focus()
@@ -134,8 +129,8 @@ async def test_keys_choose_within_the_board_only_and_once(open_board):
     assert await page.evaluate("last.defaultPrevented")
 
 
-async def test_what_was_meant_for_the_card_is_no_move(open_board):
-    page = await open_board("red Ry", width=390, height=844)
+async def test_what_was_meant_for_the_card_is_no_move(stage):
+    page = await open_board(stage, "red Ry", width=390, height=844)
     # Stop the time in which nothing can be chosen, which a busy machine may need.
     await page.evaluate(
         """(steps) => {
@@ -176,8 +171,8 @@ async def test_ghost_is_no_checker_yet(modules):
         assert await modules.locator(".landing").count() == 0
 
 
-async def test_checker_lands_before_the_end_is_shown(open_board):
-    page = await open_board(BEGUN, **MOTION)
+async def test_checker_lands_before_the_end_is_shown(stage):
+    page = await open_board(stage, BEGUN, **MOTION)
     await page.evaluate("log.splice(0)")
     assert await go_on(page, BEGUN, "4; wins") == NOTHING
     # The title is for who looks elsewhere.
@@ -196,13 +191,13 @@ async def test_checker_lands_before_the_end_is_shown(open_board):
     assert await page.evaluate("log") == [["settle", None]]
 
 
-async def test_past_stands_there_and_does_not_fall_or_light_up(open_board):
-    page = await open_board("red RY 0101010 wins", **MOTION)
+async def test_past_stands_there_and_does_not_fall_or_light_up(stage):
+    page = await open_board(stage, "red RY 0101010 wins", **MOTION)
     assert await page.evaluate("log") == [["settle", None]]
 
 
-async def test_hand_of_the_other_does_not_slide_from_where_mine_was(open_board):
-    page = await open_board(**MOTION)
+async def test_hand_of_the_other_does_not_slide_from_where_mine_was(stage):
+    page = await open_board(stage, **MOTION)
     await column(page, 6).hover()
     await page.wait_for_function("look().slides === 0")
     assert await go_on(page, TURN, "6") == NOTHING
@@ -212,10 +207,8 @@ HIDE = "Object.defineProperty(document, 'hidden', { value: true })"
 
 
 @pytest.mark.parametrize(("options", "act"), [({}, "0"), (MOTION, HIDE)])
-async def test_nothing_moves_where_one_does_not_want_or_see_it(
-    open_board, options, act
-):
-    page = await open_board(BEGUN, **options)
+async def test_nothing_moves_where_one_does_not_want_or_see_it(stage, options, act):
+    page = await open_board(stage, BEGUN, **options)
     await page.evaluate(act)
     slides = "getComputedStyle(document.querySelector('.hand')).transitionProperty"
     assert await page.evaluate(slides) == ("transform" if options else "all")
@@ -224,16 +217,16 @@ async def test_nothing_moves_where_one_does_not_want_or_see_it(
     assert await page.evaluate(falls) == [0]
 
 
-async def test_animation_that_is_cancelled_does_not_hold_up_the_end(open_board):
-    page = await open_board(BEGUN, **MOTION)
+async def test_animation_that_is_cancelled_does_not_hold_up_the_end(stage):
+    page = await open_board(stage, BEGUN, **MOTION)
     assert await go_on(page, BEGUN, "4; wins") == NOTHING
     await page.evaluate("document.getAnimations().forEach((each) => each.cancel())")
     await page.wait_for_function("isSettled(board)")
     assert await page.evaluate("look()") == ALL
 
 
-async def test_checker_that_does_not_belong_there_is_refused(open_board):
-    page = await open_board()
+async def test_checker_that_does_not_belong_there_is_refused(stage):
+    page = await open_board(stage)
     load = "async () => { window.playMove = (await import('./connect4.js')).playMove; }"
     await page.evaluate(load)
     for move, message in [

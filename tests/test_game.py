@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from stories import parse
 
 IMAGINE = """(steps) => {
@@ -35,23 +33,18 @@ IMAGINE = """(steps) => {
 }"""
 
 
-@pytest.fixture
-def check(modules):
-    """A function that compares what is to be seen after stories with a table."""
-
-    async def check(table, *names):
-        rows = re.sub(r"\n {12,}", " ", table).strip().splitlines()
-        rows = [[cell.strip() for cell in row.split("|")] for row in rows]
-        stories = [[*parse(story)] for story, *_ in rows]
-        told = await modules.evaluate(f"(all) => all.map({IMAGINE})", stories)
-        for (story, *cells), seen in zip(rows, told, strict=True):
-            expected = [cell.replace("{}", seen["sentence"]) for cell in cells]
-            assert [seen[name] for name in names] == expected, story
-
-    return check
+async def check(modules, table, *names):
+    """Compare what is to be seen after stories with a table."""
+    rows = re.sub(r"\n {12,}", " ", table).strip().splitlines()
+    rows = [[cell.strip() for cell in row.split("|")] for row in rows]
+    stories = [[*parse(story)] for story, *_ in rows]
+    told = await modules.evaluate(f"(all) => all.map({IMAGINE})", stories)
+    for (story, *cells), seen in zip(rows, told, strict=True):
+        expected = [cell.replace("{}", seen["sentence"]) for cell in cells]
+        assert [seen[name] for name in names] == expected, story
 
 
-async def test_page_shows_and_says_what_is_going_on(check):
+async def test_page_shows_and_says_what_is_going_on(modules):
     # In what is said, {} is the sentence that one sees.
     table = """
         open; not found | connecting | Connecting… | {} | –
@@ -116,10 +109,10 @@ async def test_page_shows_and_says_what_is_going_on(check):
         spectator RY; all left; closed
             | gone | Both players have left, and the game is gone. | {} | New game
     """
-    await check(table, "phase", "sentence", "said", "act")
+    await check(modules, table, "phase", "sentence", "said", "act")
 
 
-async def test_line_is_shown_and_said_with_the_score_when_a_game_has_ended(check):
+async def test_line_is_shown_and_said_with_the_score_when_a_game_has_ended(modules):
     # Until the server has told who has won, there is none.
     table = """
         red RY; 0011223 | | You played column 4.
@@ -134,10 +127,10 @@ async def test_line_is_shown_and_said_with_the_score_when_a_game_has_ended(check
             4, row 1. Red leads, 12 games to none.
         yellow RY 0:2 draw | | You are yellow. A draw. You lead, two games to none.
     """
-    await check(table, "line", "said")
+    await check(modules, table, "line", "said")
 
 
-async def test_columns_are_open_on_our_turn_unless_they_are_full(check):
+async def test_columns_are_open_on_our_turn_unless_they_are_full(modules):
     table = """
         red RY | 0123456 | red |
         red Ry | 0123456 | – |
@@ -148,10 +141,10 @@ async def test_columns_are_open_on_our_turn_unless_they_are_full(check):
         red RY; 0101010; wins | | – |
         red RY; lost | | – |
     """
-    await check(table, "playable", "hand", "refusal")
+    await check(modules, table, "playable", "hand", "refusal")
 
 
-async def test_move_that_the_server_has_not_told_is_never_lost(check):
+async def test_move_that_the_server_has_not_told_is_never_lost(modules):
     table = """
         red RY; we move | sent | 30 | Your turn
         red RY; we move; 3 | – | – | Yellow’s turn
@@ -160,10 +153,10 @@ async def test_move_that_the_server_has_not_told_is_never_lost(check):
         red RY; we move; lost; red RY 2 | – | – | Your move came too late.
         red RY; we move; lost; spectator RY | – | – | Your move came too late.
     """
-    await check(table, "sent", "ghost", "sentence")
+    await check(modules, table, "sent", "ghost", "sentence")
 
 
-async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(check):
+async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(modules):
     # What happens now is shown to who isn't looking back, or sits down.
     table = """
         spectator RY; 33 | 2 | 2
@@ -175,20 +168,20 @@ async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(check):
         red RY 0101010 wins; at 5; lost; red RY 0101010 wins | 5 | 5
         red RY 0101010 wins; at 5; new game | – | 0
     """
-    await check(table, "shown", "moves")
+    await check(modules, table, "shown", "moves")
 
 
-async def test_plates_tell_who_is_who_and_who_is_here(check):
+async def test_plates_tell_who_is_who_and_who_is_here(modules):
     table = """
         red Ry | Red, you, 0 wins (you); Yellow, 0 wins, free seat (nobody)
         red RY | Red, you, 0 wins, to move (you turn); Yellow, 0 wins ()
         spectator R- 3 | Red, 0 wins (); Yellow, 0 wins, to move, away (away)
         yellow RY 0101010 wins | Red, 1 win, winner (winner); Yellow, you, 0 wins (you)
     """
-    await check(table, "plates")
+    await check(modules, table, "plates")
 
 
-async def test_sign_and_title_tell_the_result_and_the_title_our_turn(check):
+async def test_sign_and_title_tell_the_result_and_the_title_our_turn(modules):
     # Only a winner who sees it happen celebrates (!).
     table = """
         red RY; 0101010; wins | You win! red! | You win – Connect Four
@@ -201,10 +194,10 @@ async def test_sign_and_title_tell_the_result_and_the_title_our_turn(check):
         spectator RY | – | Connect Four
         red RY; lost | – | Connect Four
     """
-    await check(table, "sign", "title")
+    await check(modules, table, "sign", "title")
 
 
-async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(check):
+async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(modules):
     # An invitation that was opened for a free seat is closed when that is taken.
     table = """
         red Ry | large | isWaiting | –
@@ -219,10 +212,10 @@ async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(check):
         red Ry; RY; Ry; we invite; RY | small | – | invite
         spectator ry; we invite; Ry; RY | small | – | invite
     """
-    await check(table, "card", "lobby", "quiet")
+    await check(modules, table, "card", "lobby", "quiet")
 
 
-async def test_page_knows_who_has_been_here_and_who_looks_on(check):
+async def test_page_knows_who_has_been_here_and_who_looks_on(modules):
     # When somebody has left is only known to who looked.
     table = """
         red Ry | false | 24 |
@@ -232,4 +225,4 @@ async def test_page_knows_who_has_been_here_and_who_looks_on(check):
         red RY; lost; red R- | true | 24 | yellow -Infinity
         red RY; R-; lost; red R- | true | 24 | yellow 1000
     """
-    await check(table, "isShared", "watchers", "left")
+    await check(modules, table, "isShared", "watchers", "left")
