@@ -53,22 +53,14 @@ async def pages(browsers, site, open_page):
     await asyncio.gather(*(page.goto("about:blank") for page in pages))
 
 
-async def begin(pages, url):
-    """Open the pages of both players of a new game; return the link."""
+async def test_two_play_by_keys_and_again_by_clicks_and_come_back(pages, site):
     red, yellow = pages
-    await red.goto(url)
+    await red.goto(site.url)
     await see(red, said="You are red.")
     join = await link(red)
     KEYS.add(join[-6:])
-    await yellow.goto(url + join[-6:].upper())
-    await see(yellow, said="You are yellow.")
+    await yellow.goto(site.url + join[-6:].upper())
     await see(red, said="Yellow has joined.")
-    return join
-
-
-async def test_two_play_by_keys_and_again_by_clicks(pages, site):
-    red, yellow = pages
-    await begin(pages, site.url)
     left = "ArrowLeft"
     keys = ["1"], ["2"], [left, left, left, "Enter"], [left, left, "ArrowDown"], [" "]
     for number, chosen in enumerate([*keys, ["2"], ["1"]]):
@@ -76,35 +68,29 @@ async def test_two_play_by_keys_and_again_by_clicks(pages, site):
         await see(page, phase="turn", moves=RED_WINS[:number])
         await press_keys(page, *chosen)
     await see(red, said="You win: column 1, rows 1 to 4.", line=4)
-    await see(red, yellow, moves=RED_WINS, scores="1 0")
     await press(red, "Play again")
-    await see(yellow, sentence="Red wants to play again.")
+    await see(yellow, sentence="Red wants to play again.", moves=RED_WINS)
     await press(yellow, "Play again")
-    await take_turns(yellow, red, RED_WINS)
-    await see(red, yellow, moves=RED_WINS, first="yellow", scores="1 1")
-
-
-async def test_both_players_come_back_and_so_does_the_server(pages, site):
-    red, yellow = pages
-    join = await begin(pages, site.url)
-    await take_turns(red, yellow, [3, 3])
+    await take_turns(yellow, red, [3, 3])
+    game = {"first": "yellow", "scores": "1 0"}
     for page, player in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
         for url in (join, site.url):
-            await see(page, said=f"You are {player}.", moves=[3, 3])
+            await see(page, said=f"You are {player}.", moves=[3, 3], **game)
             await page.goto("about:blank")
             await page.goto(url)
-        await see(page, said=f"You are {player}.", moves=[3, 3])
+        await see(page, said=f"You are {player}.", moves=[3, 3], **game)
     await red.click(".new")
     await see(red, phase="waiting")
     assert await link(red) != join
     await red.go_back()
-    await see(red, phase="turn", moves=[3, 3])
+    await take_turns(yellow, red, [4, 2])
+    await see(red, yellow, moves=[3, 3, 4, 2], **game)
     await site.stop()
-    await see(red, yellow, sentence=STOPPED, moves=[3, 3])
+    await see(red, yellow, sentence=STOPPED, moves=[3, 3, 4, 2], **game)
     await site.start()
-    await take_turns(red, yellow, [4, 2])
-    await see(red, yellow, moves=[3, 3, 4, 2])
+    await take_turns(yellow, red, [5, 2])
+    await see(red, yellow, moves=[3, 3, 4, 2, 5, 2], **game)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", UNTRUSTED])
