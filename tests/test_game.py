@@ -184,17 +184,18 @@ async def test_plates_tell_who_is_who_and_who_is_here(modules):
 async def test_sign_and_title_tell_the_result_and_the_title_our_turn(modules):
     # Only a winner who sees it happen celebrates (!).
     table = """
-        red RY; 0101010; wins | You win! red! | You win – Connect Four
-        red RY 0101010 wins | You win! red | You win – Connect Four
-        yellow RY; 0101010; wins | Red wins! red | Red wins – Connect Four
-        spectator RY; draw | A draw null | A draw – Connect Four
-        red RY 0101010 wins; at 3 | – | You win – Connect Four
-        red RY | – | Your turn – Connect Four
-        red Ry | – | Connect Four
-        spectator RY | – | Connect Four
-        red RY; lost | – | Connect Four
+        red RY; 0101010; wins | You win! red! | You win – Connect Four |
+        red RY 0101010 wins | You win! red | You win – Connect Four |
+        yellow RY; 0101010; wins | Red wins! red | Red wins – Connect Four |
+        yellow RY 0101010 wins; red asks | Red wins! red | Red wins – Connect Four | red
+        spectator RY; draw | A draw null | A draw – Connect Four |
+        red RY 0101010 wins; at 3 | – | You win – Connect Four |
+        red RY | – | Your turn – Connect Four |
+        red Ry | – | Connect Four |
+        spectator RY | – | Connect Four |
+        red RY; lost | – | Connect Four |
     """
-    await check(modules, table, "sign", "title")
+    await check(modules, table, "sign", "title", "asked")
 
 
 async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(modules):
