@@ -127,6 +127,15 @@ async def test_focus_that_somebody_has_is_left_there(open_page):
     await see(red, phase="theirs", focus="sound")
 
 
+async def test_code_that_one_types_when_somebody_comes_is_no_move(open_page):
+    red, join, _ = await start(open_page)
+    await red.get_by_label("Have a code?").press("k")
+    await open_page(join)
+    await see(red, phase="turn")
+    await press_keys(red, "2", "Enter")
+    await see(red, moves=[], ghosts=0, focus="")
+
+
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["laptop", "phone"])
 async def test_focus_is_never_lost_when_what_had_it_disappears(
     open_page, site, options
