@@ -209,16 +209,20 @@ async def test_end_is_shown_when_the_winning_checker_has_landed(match):
 
 
 async def test_card_sinks_for_the_eye_alone_when_a_friend_comes(open_page):
-    page, join, _ = await start(open_page, reduced_motion="no-preference")
+    viewport = {"width": 844, "height": 390}
+    options = {"reduced_motion": "no-preference", "viewport": viewport}
+    page, join, _ = await start(open_page, **options)
+    box = await page.locator(".invitation").bounding_box()
     sinking = asyncio.create_task(
         page.evaluate("""() => new Promise((resolve) => {
             new MutationObserver(([{ addedNodes: [card] }], observer) => {
                 observer.disconnect();
                 const { pointerEvents } = getComputedStyle(card);
-                resolve([card.inert, card.ariaHidden, pointerEvents]);
+                const { x, width } = card.firstChild.getBoundingClientRect();
+                resolve([card.inert, card.ariaHidden, pointerEvents, x, width]);
             }).observe(document.documentElement, { childList: true });
         })""")
     )
     await open_page(join)
-    assert await sinking == [True, "true", "none"]
+    assert await sinking == [True, "true", "none", box["x"], box["width"]]
     await expect(page.locator(".sinking")).to_have_count(0)
