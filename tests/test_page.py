@@ -127,6 +127,15 @@ async def test_focus_that_somebody_has_is_left_there(open_page):
     await see(red, phase="theirs", focus="sound")
 
 
+async def test_code_that_one_types_when_somebody_comes_is_no_move(open_page):
+    red, join, _ = await start(open_page)
+    await red.get_by_label("Have a code?").press("k")
+    await open_page(join)
+    await see(red, phase="turn")
+    await press_keys(red, "2", "Enter")
+    await see(red, moves=[], ghosts=0, focus="")
+
+
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["laptop", "phone"])
 async def test_focus_is_never_lost_when_what_had_it_disappears(
     open_page, site, options
@@ -200,16 +209,20 @@ async def test_end_is_shown_when_the_winning_checker_has_landed(match):
 
 
 async def test_card_sinks_for_the_eye_alone_when_a_friend_comes(open_page):
-    page, join, _ = await start(open_page, reduced_motion="no-preference")
+    viewport = {"width": 844, "height": 390}
+    options = {"reduced_motion": "no-preference", "viewport": viewport}
+    page, join, _ = await start(open_page, **options)
+    box = await page.locator(".invitation").bounding_box()
     sinking = asyncio.create_task(
         page.evaluate("""() => new Promise((resolve) => {
             new MutationObserver(([{ addedNodes: [card] }], observer) => {
                 observer.disconnect();
                 const { pointerEvents } = getComputedStyle(card);
-                resolve([card.inert, card.ariaHidden, pointerEvents]);
+                const { x, width } = card.firstChild.getBoundingClientRect();
+                resolve([card.inert, card.ariaHidden, pointerEvents, x, width]);
             }).observe(document.documentElement, { childList: true });
         })""")
     )
     await open_page(join)
-    assert await sinking == [True, "true", "none"]
+    assert await sinking == [True, "true", "none", box["x"], box["width"]]
     await expect(page.locator(".sinking")).to_have_count(0)

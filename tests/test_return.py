@@ -32,6 +32,27 @@ async def test_code_is_typed_or_pasted_or_put_behind_the_address(open_page, site
     await see(page, said="You are watching.", moves=[3])
 
 
+async def test_link_with_a_key_is_pasted_where_one_types_a_code(match):
+    await match.begin(3)
+    await match.leave("red")
+    page = await match.open_page(match.site.url)
+    await page.get_by_label("Have a code?").fill(match.links["red"])
+    await see(page, said="You are red.", moves=[3])
+
+
+async def test_nobody_is_led_away_by_what_is_deleted_or_half_typed(open_page, site):
+    page = await open_page(f"{site.url}zzzzzz")
+    await see(page, sentence="No game has the code zzzzzz.")
+    await page.evaluate("""() => {
+        window.ways = [];
+        const note = ({ destination }) => ways.push(destination.url);
+        navigation.addEventListener("navigate", note);
+    }""")
+    for text in ("", "http:", "?", "join k"):
+        await page.get_by_label("Have a code?").fill(text)
+    assert await page.evaluate("ways") == []
+
+
 async def test_wrong_code_stands_there_to_be_mended_and_ones_own_match_is_near(
     open_page, site
 ):

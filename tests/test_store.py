@@ -388,6 +388,11 @@ IMPOSSIBLE = {
     "open": {"open": "green"},
     "no text": {"columns": b"\xff\x00"},
     "no number": {"red_wins": "many"},
+    "no integer": {"red_wins": float("inf")},
+    "too many": {"red_wins": 2**63 - 1},
+    "no key": {"watch_key": None},
+    "no text for a key": {"red_key": b"r0"},
+    "no text for the code": {"code": b"c00000"},
 }
 
 
