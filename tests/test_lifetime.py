@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 import app
 import serving
-from events import NOT_FOUND, PING, PONG, played
+from events import NOT_FOUND, PING, PONG, played, present, started
 from helpers import TIMEOUT, V2, expect_all, play_moves
 
 
@@ -28,10 +28,10 @@ def test_figures_are_those_of_the_contract():
     assert serving.PROBE_TIMEOUT == 2
 
 
-def transport_of(server, client):
+def connection_of(server, client):
     """Return the server's end of a connection."""
     ends = {end.remote_address: end for end in server.server.connections}
-    return ends[client.websocket.local_address].transport
+    return ends[client.websocket.local_address]
 
 
 # Connections
@@ -75,11 +75,21 @@ async def test_write_that_fails_harms_neither_the_mover_nor_the_others(
     def write(data):
         raise RuntimeError("unable to perform operation on the transport")
 
-    transport = transport_of(server, spectators.pop(1))
+    transport = connection_of(server, spectators.pop(1)).transport
     monkeypatch.setattr(transport, "write", write)
     await play_moves(red, yellow, [3, 4])
     await expect_all(spectators, *played(3, 4))
     monkeypatch.undo()
+
+
+async def test_who_comes_back_need_not_wait_until_the_old_connection_is_closed(server):
+    _, yellow = await server.start_game()
+    yellow.freeze()
+    closing = asyncio.create_task(connection_of(server, yellow).close())
+    back = await server.come_back(yellow)
+    await back.expect(yellow.init, started(), present("red", "yellow"))
+    await closing
+    yellow.thaw()
 
 
 async def test_client_that_does_not_read_is_dropped(server):
@@ -90,7 +100,7 @@ async def test_client_that_does_not_read_is_dropped(server):
     sock.connect(("127.0.0.1", server.port))
     frozen = await server.watch(red.init["watch"], sock=sock)
     await frozen.expect_nothing()
-    transport = transport_of(server, frozen)
+    transport = connection_of(server, frozen).transport
     buffer = socket.SOL_SOCKET, socket.SO_SNDBUF, 4096
     transport.get_extra_info("socket").setsockopt(*buffer)
     assert transport.get_write_buffer_limits()[1] == 64 * 1024
