@@ -10,9 +10,9 @@ test is over, no game, no traceback and no key may be left behind.
 
 import asyncio
 import base64
+import contextlib
 import io
 import logging
-import math
 import os
 import re
 import shutil
@@ -117,11 +117,9 @@ async def browser():
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=BROWSER, args=BROWSER_OPTIONS
-        )
-        yield browser
-        await browser.close()
+        options = {"executable_path": BROWSER, "args": BROWSER_OPTIONS}
+        async with await playwright.chromium.launch(**options) as browser:
+            yield browser
 
 
 @pytest.fixture(scope="session")
@@ -129,10 +127,9 @@ async def modules(browser):
     """A page that has the page's modules and is told stories, all of them in turn."""
     from stories import open_stage
 
-    page = await browser.new_page(reduced_motion="reduce")
-    await open_stage(page)
-    yield page
-    await page.close()
+    async with await browser.new_page(reduced_motion="reduce") as page:
+        await open_stage(page)
+        yield page
 
 
 @pytest.fixture
@@ -140,20 +137,18 @@ async def stage(browser):
     """A function that opens a page of one's own, which is told stories (stories.py)."""
     from stories import open_stage
 
-    pages, problems = [], []
+    problems = []
 
     async def stage(width=1366, height=768, **options):
         size = {"width": width, "height": height}
         options = {"reduced_motion": "reduce", "viewport": size, **options}
-        page = await browser.new_page(**options)
-        pages.append(page)
+        page = await pages.enter_async_context(await browser.new_page(**options))
         page.on("pageerror", lambda error: problems.append(str(error)))
         await open_stage(page)
         return page
 
-    yield stage
-    for page in pages:
-        await page.close()
+    async with contextlib.AsyncExitStack() as pages:
+        yield stage
     assert problems == []
 
 
@@ -163,7 +158,7 @@ async def open_page(browser, site):
     from playwright.async_api import expect
 
     expect.set_options(timeout=helpers.TIMEOUT * 1000)
-    contexts, problems = [], []
+    problems = []
 
     def handle_console(message):
         # The browser itself reports when it can't connect, or isn't allowed to.
@@ -174,8 +169,9 @@ async def open_page(browser, site):
     async def open_page(url=None, *, script="", **options):
         # Nobody looks at the animations, but they would have to be drawn.
         options = {"reduced_motion": "reduce", **options}
-        context = await browser.new_context(**options)
-        contexts.append(context)
+        context = await contexts.enter_async_context(
+            await browser.new_context(**options)
+        )
         context.set_default_timeout(helpers.TIMEOUT * 1000)
         context.on("weberror", lambda error: problems.append(str(error.error)))
         context.on("console", handle_console)
@@ -185,9 +181,8 @@ async def open_page(browser, site):
         await page.goto(url or site.url)
         return page
 
-    yield open_page
-    for context in contexts:
-        await context.close()
+    async with contextlib.AsyncExitStack() as contexts:
+        yield open_page
     assert problems == []
 
 
@@ -207,10 +202,7 @@ async def look_at(browser):
     blank = await browser.new_page()
 
     async def look_at(page, locator):
-        box = await locator.bounding_box()
-        clip = {name: math.floor(box[name]) for name in ("x", "y")}
-        clip |= {name: math.ceil(box[name]) for name in ("width", "height")}
-        png = await page.screenshot(clip=clip, animations="disabled")
+        png = await locator.screenshot(animations="disabled")
         width, data = await blank.evaluate(
             """async (data) => {
                 const response = await fetch("data:image/png;base64," + data);
