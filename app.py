@@ -183,26 +183,20 @@ def replay(websocket, match):
     if websocket.subprotocol is None:
         events = match.past(page=False)
     else:
-        match.told[websocket] = match.presence()
-        past = match.past(page=True)
-        events = [where(websocket, match), *past, match.told[websocket]]
+        player = match.connected[websocket]
+        init = {
+            "type": "init",
+            "player": player,
+            "watch": match.watch_key,
+            "code": match.code,
+            "host": ADDRESSES[0][1] if ADDRESSES else None,
+        }
+        if player is not None:
+            init["rejoin"] = match.keys[player]
+        presence = match.told[websocket] = match.presence()
+        events = [json.dumps(init), *match.past(page=True), presence]
     for event in events:
         broadcast([websocket], event)
-
-
-def where(websocket, match):
-    """Return the event, encoded, that tells a page at which match and seat it is."""
-    player = match.connected[websocket]
-    event = {
-        "type": "init",
-        "player": player,
-        "watch": match.watch_key,
-        "code": match.code,
-        "host": ADDRESSES[0][1] if ADDRESSES else None,
-    }
-    if player is not None:
-        event["rejoin"] = match.keys[player]
-    return json.dumps(event)
 
 
 def enter(websocket, match, player=None):

@@ -194,17 +194,10 @@ def host_name(address):
 def is_own_origin(headers):
     """Return whether a handshake comes from the page of this server, or no page."""
     # A header may come more than once, and proxies add to a list.
-    hosts = [
-        host_name(host)
-        for name in ("Host", "X-Forwarded-Host")
-        for value in headers.get_all(name)
-        for host in value.split(",")
-    ]
+    values = headers.get_all("Host") + headers.get_all("X-Forwarded-Host")
+    hosts = {host_name(host) for value in values for host in value.split(",")} - {None}
     origins = [value.partition("//")[2] for value in headers.get_all("Origin")]
-    return all(
-        host_name(origin) is not None and host_name(origin) in hosts
-        for origin in origins
-    )
+    return all(host_name(origin) in hosts for origin in origins)
 
 
 def has_local_host(headers):

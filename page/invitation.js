@@ -29,8 +29,10 @@ export function renderInvitation({ isShown, isInviting, side, keys }) {
   setText(card.querySelector("h2"), isJoin ? "Invite a friend" : "Let others watch");
   setText(card.querySelector(".turn"), isJoin ? "Link to watch" : "Link to play");
   card.querySelector(".close").hidden = !isInviting;
-  // It exists only on https and localhost.
-  card.querySelector(".share").hidden = navigator.share === undefined;
+  // It exists only on https and localhost. Without it, copying is what one does.
+  const canShare = navigator.share !== undefined;
+  card.querySelector(".share").hidden = !canShare;
+  card.querySelector(".copy").classList.toggle("key", !canShare);
   renderLink(card, linkTo(side, keys));
 }
 

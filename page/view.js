@@ -250,7 +250,7 @@ export function render(description) {
   }
   Object.assign(document.body.dataset, { phase, player, winner, asked, card });
   setText(find(".status"), description.said);
-  setText(find(".sentence"), description.sentence);
+  renderSentence(description.sentence);
   renderPlates(description);
   renderAct(description);
   renderReview(description);
@@ -298,6 +298,20 @@ function setText(element, text) {
     texts.set(element, text);
     element.textContent = text;
   }
+}
+
+// Show what is to be read by all. Where it's two sentences, each begins a line.
+function renderSentence(text) {
+  const sentence = find(".sentence");
+  if (sentence.textContent === text) {
+    return;
+  }
+  const lines = (text.match(/.+?(\. |$)/g) ?? []).map((line) => {
+    const span = document.createElement("span");
+    span.textContent = line;
+    return span;
+  });
+  sentence.replaceChildren(...lines);
 }
 
 function renderPlates({ plates, watchers, isWatching }) {

@@ -138,7 +138,7 @@ export function countWatchers(count, isWatching) {
   if (!isWatching) {
     return String(count);
   }
-  return count === 0 ? "You watch" : `You + ${count}`;
+  return count === 0 ? "Watching" : `You + ${count}`;
 }
 
 // Return why a column can't be chosen, in a sentence, or "".

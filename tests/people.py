@@ -36,7 +36,7 @@ SEE = """() => {
     const letter = ({ classList }) =>
         classList.contains("red") ? "r" : classList.contains("yellow") ? "y" : ".";
     const cells = [...document.querySelectorAll(".column > .cell")];
-    const { dataset, className } = document.activeElement;
+    const { dataset, classList } = document.activeElement;
     return {
         phase: document.body.dataset.phase,
         title: document.title,
@@ -51,7 +51,7 @@ SEE = """() => {
         watchers: isShown(find(".watchers")) ? find(".watchers").title : "",
         somebody: text(".somebody .code"),
         card: text(".invitation h2"),
-        focus: dataset.column ?? className,
+        focus: dataset.column ?? classList[0] ?? "",
         board: cells.map(letter).join(""),
     };
 }"""
