@@ -168,7 +168,12 @@ function offerActs(connection) {
   const act = document.querySelector(".act");
   act.addEventListener("click", () => acts[act.dataset.name]());
   for (const button of document.querySelectorAll(".quiet .room, .lobby .watch")) {
-    button.addEventListener("click", () => openOwnSeat(connection));
+    button.addEventListener("click", ({ detail }) => {
+      // Who clicks twice would open it once more, as a spectator who may not.
+      if (detail < 2) {
+        openOwnSeat(connection);
+      }
+    });
   }
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") {
@@ -184,7 +189,6 @@ function go({ reopen }, way) {
 
 // Make room for somebody else, and watch.
 function openOwnSeat({ send }) {
-  route.leaveSeat(state);
   send({ type: "open", player: state.player });
 }
 

@@ -23,6 +23,9 @@ VERSION = 1
 HEADER = struct.Struct("> 60x i 4x i 28x")
 MAGIC = b"SQLite format 3\0"
 
+# More than anybody wins. SQLite has no integers from 2**63, JavaScript none from here.
+MANY_WINS = 2**53
+
 # A match is a row. Players in ``rematch`` and ``open`` are parted by blanks.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS matches (
@@ -73,12 +76,17 @@ def make_match(row):
     match.game = Connect4(first)
     for column in columns:
         match.game.play(match.game.turn, int(column))
-    match.wins = dict(zip(PLAYERS, map(int, wins), strict=True))
+    match.wins = dict(zip(PLAYERS, wins, strict=True))
     match.rematch = rematch.split()
     match.open = set(seats.split())
     unknown = {first, *match.rematch, *match.open}.difference(PLAYERS)
     if unknown:
         raise ValueError(f"there is no such player: {', '.join(unknown)}")
+    # SQLite takes any value for any column.
+    if not all(type(key) is str for key in (watch_key, code, *match.keys.values())):
+        raise ValueError("there is a key that isn't text")
+    if not all(type(number) is int and 0 <= number < MANY_WINS for number in wins):
+        raise ValueError("there is a score that can't be")
     return match
 
 

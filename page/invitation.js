@@ -3,6 +3,9 @@
 
 import { FOLDER, readAddress } from "./seat.js";
 
+// How long a code is. A key is longer.
+const CODE_LENGTH = 6;
+
 // How long the page says that it has copied a link, in milliseconds.
 const COPIED_TIME = 5000;
 
@@ -162,11 +165,12 @@ export function offerCodes() {
   const form = document.querySelector(".typed");
   const input = form.querySelector("input");
   const follow = () => {
-    const { name, key } = readTyped(input.value);
-    if (key !== undefined) {
-      window.location.assign(name === "join" ? `./${key}` : `./?watch=${key}`);
+    const { name, key = "" } = readTyped(input.value);
+    const isWhole = key.length >= CODE_LENGTH;
+    if (isWhole) {
+      window.location.assign(`./?${name}=${key}`);
     }
-    return key !== undefined;
+    return isWhole;
   };
   input.addEventListener("input", () => {
     input.setCustomValidity("");
@@ -182,10 +186,12 @@ export function offerCodes() {
   window.addEventListener("hashchange", () => window.location.reload());
 }
 
-// Return what a code, or a link to a match, asks for.
+// Return what a code, or a link to a match, asks for. Nothing asks for nothing, wherever
+// we are.
 function readTyped(text) {
   try {
-    return readAddress(new URL(text.trim().replace(/[/]+$/, ""), window.location.href));
+    const base = new URL(FOLDER, window.location.href);
+    return readAddress(new URL(text.trim().replace(/[/]+$/, ""), base));
   } catch {
     return {}; // That is no address.
   }

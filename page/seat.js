@@ -54,7 +54,6 @@ function decode(text) {
 //   go(way)           goes somewhere else
 //   arrive(state)     notes where we are
 //   keepSeat(state)   stores the seat, once more when somebody else has come
-//   leaveSeat(state)  forgets it
 export function createRoute() {
   const address = readAddress(window.location);
   let ways = findWays(address, history.state, storedSeats());
@@ -100,6 +99,9 @@ export function createRoute() {
 
   function arrive({ player, keys }) {
     const { code, rejoin, watch } = keys;
+    if (player === null && ways[0].isOurs) {
+      forgetSeat(ways[0].event.join); // We have made room for somebody else.
+    }
     ways = player === null ? [watchBy(watch)] : waysBack({ code, key: rejoin });
     showPlace({ ...keys, player });
   }
@@ -115,12 +117,7 @@ export function createRoute() {
     }
   }
 
-  function leaveSeat({ keys }) {
-    forgetSeat(keys.rejoin);
-    kept = "";
-  }
-
-  return { describe, getInit, turn, go, arrive, keepSeat, leaveSeat };
+  return { describe, getInit, turn, go, arrive, keepSeat };
 }
 
 // Return the ways to try, one after the other until one leads to a match. A way is

@@ -94,8 +94,8 @@ function cheer({ delays }, state) {
 }
 
 // Return whether what the board shows has just happened. Who looks back sees it again.
-function isNews(type, { event }) {
-  const isNew = event?.type === type && event !== heard;
+function isNews(type, { event, shown }) {
+  const isNew = event?.type === type && event !== heard && shown === null;
   heard = event;
   return isNew;
 }

@@ -259,7 +259,7 @@ export function render(description) {
   renderInvitation(description.invitation);
   keepFocus(focused);
   if (GAME.includes(phase) && !GAME.includes(before)) {
-    offerFocus();
+    offerFocus(focused);
   }
 }
 
@@ -384,7 +384,8 @@ function renderQuiet({ quiet }) {
 
 // Where the focus goes when what had it isn't shown any more: to the first of these that
 // is. Otherwise it would be lost, and keys with it. Who watches has nothing to do on the
-// board, where the arrows don't look back.
+// board, where the arrows don't look back. Who types a code when somebody comes types on
+// for a moment, and on the board that would be moves.
 const PLACES = [
   "[data-card='open'] .copy",
   "[data-player]:not([data-player='']) .board [tabindex='0']",
@@ -395,7 +396,7 @@ const PLACES = [
 ];
 
 function keepFocus(focused) {
-  if (focused === document.body) {
+  if (focused === document.body || focused.matches("[type='text']")) {
     return;
   }
   const isShown =
@@ -409,9 +410,9 @@ function keepFocus(focused) {
   }
 }
 
-// Give the focus to the board, if nothing else has it.
-function offerFocus() {
-  if (document.activeElement === document.body) {
+// Give the focus to the board, if nothing else had it.
+function offerFocus(focused) {
+  if (focused === document.body) {
     find(".board [tabindex='0']").focus({ preventScroll: true, focusVisible: false });
   }
 }

@@ -13,13 +13,17 @@ import base64
 import contextlib
 import io
 import logging
-import math
 import os
 import re
 import shutil
 import sys
 
 import pytest
+
+try:
+    import helpers
+except ImportError:  # The tests of the rules don't need what the server does.
+    helpers = None
 
 # Chromium, without what it would like to fetch from the internet. The headless
 # shell is the same engine without windows, which take most of a test's time.
@@ -39,52 +43,45 @@ BROWSER_OPTIONS = [
 
 
 @pytest.fixture
-async def server(monkeypatch):
-    """
-    A live server, that must be empty at the end of the test.
+async def site():
+    """The page and the games, live; no match may have anybody at the end."""
+    site = helpers.Site()
+    await site.start()
+    yield site
+    await site.stop()
+    helpers.forget_all()
 
-    Presence is announced without delay.
 
-    """
-    import app
-    from helpers import Server, forget_all, serve, stop
-
-    app.UNTOLD.clear()
-    monkeypatch.setattr(app, "PRESENCE_INTERVAL", 0)
-    games = await serve()
-    server = Server(games)
+@pytest.fixture
+async def server(monkeypatch, site):
+    """The same for clients without a page. Presence is announced without delay."""
+    helpers.app.UNTOLD.clear()
+    monkeypatch.setattr(helpers.app, "PRESENCE_INTERVAL", 0)
+    server = helpers.Server(site.server)
     yield server
     await asyncio.gather(*(client.close() for client in server.clients))
-    await stop(games)
-    forget_all()
 
 
 @pytest.fixture
 async def launch():
     """Start the program, and wait until it says that it is ready."""
-    from helpers import HERE, TIMEOUT, Page, Program, execute, free_port, result
-
     programs = []
 
     async def launch(
-        *options,
-        command=(sys.executable, HERE / "app.py"),
+        command=(sys.executable, helpers.HERE / "app.py"),
         bind="127.0.0.1",
         games=":memory:",
         port=None,
-        cwd=HERE,
+        cwd=helpers.HERE,
     ):
-        page = Page(port or free_port())
-        for name, value in (("--bind", bind), ("--games", games)):
-            options = options if value is None else (name, value, *options)
-        process = await execute(*command, page.port, *options, cwd=cwd)
-        programs.append(program := Program(process, page))
-        async with asyncio.timeout(TIMEOUT):
-            with contextlib.suppress(asyncio.IncompleteReadError):
-                text = await process.stdout.readuntil(b"Ctrl-C stops.\n")
-                program.text = text.decode()
-        if not program.text:
-            pytest.fail(f"the program ended: {await result(process)}")
+        page = helpers.Page(port or helpers.free_port())
+        options = {"--bind": bind, "--games": games}.items()
+        given = [part for option in options if option[1] for part in option]
+        process = await helpers.execute(*command, page.port, *given, cwd=cwd)
+        programs.append(program := helpers.Program(process, page))
+        async with asyncio.timeout(helpers.TIMEOUT):
+            text = await process.stdout.readuntil(b"Ctrl-C stops.\n")
+        program.text = text.decode()
         return program
 
     yield launch
@@ -93,7 +90,7 @@ async def launch():
             client.vanish()
         if program.process.returncode is None:
             program.process.kill()
-        await program.process.communicate()
+        print(*await program.process.communicate())
 
 
 @pytest.fixture(autouse=True)
@@ -102,14 +99,12 @@ def log():
     # The clients of the tests may well log what they receive.
     logging.getLogger("websockets.client").setLevel(logging.INFO)
     logging.getLogger().setLevel(logging.DEBUG)
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
+    handler = logging.StreamHandler(text := io.StringIO())
     logging.getLogger().addHandler(handler)
     yield text
     logging.getLogger().removeHandler(handler)
     assert "Traceback" not in text.getvalue()
-    # The tests of the rules know no server, and don't need what it needs.
-    keys = getattr(sys.modules.get("helpers"), "KEYS", ())
+    keys = helpers.KEYS if helpers else ()
     assert not [key for key in keys if key in text.getvalue()]
 
 
@@ -118,17 +113,13 @@ async def browser():
     """A browser for all tests."""
     if BROWSER is None:
         advice = "no browser: install one, on Debian with apt install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(advice)
-        pytest.skip(advice)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=BROWSER, args=BROWSER_OPTIONS
-        )
-        yield browser
-        await browser.close()
+        options = {"executable_path": BROWSER, "args": BROWSER_OPTIONS}
+        async with await playwright.chromium.launch(**options) as browser:
+            yield browser
 
 
 @pytest.fixture(scope="session")
@@ -136,10 +127,9 @@ async def modules(browser):
     """A page that has the page's modules and is told stories, all of them in turn."""
     from stories import open_stage
 
-    page = await browser.new_page(reduced_motion="reduce")
-    await open_stage(page)
-    yield page
-    await page.close()
+    async with await browser.new_page(reduced_motion="reduce") as page:
+        await open_stage(page)
+        yield page
 
 
 @pytest.fixture
@@ -147,50 +137,28 @@ async def stage(browser):
     """A function that opens a page of one's own, which is told stories (stories.py)."""
     from stories import open_stage
 
-    pages, problems = [], []
+    problems = []
 
     async def stage(width=1366, height=768, **options):
         size = {"width": width, "height": height}
         options = {"reduced_motion": "reduce", "viewport": size, **options}
-        page = await browser.new_page(**options)
-        pages.append(page)
+        page = await pages.enter_async_context(await browser.new_page(**options))
         page.on("pageerror", lambda error: problems.append(str(error)))
         await open_stage(page)
         return page
 
-    yield stage
-    for page in pages:
-        await page.close()
+    async with contextlib.AsyncExitStack() as pages:
+        yield stage
     assert problems == []
 
 
 @pytest.fixture
-async def site():
-    """The page and the games, live."""
-    from helpers import Site, forget_all
-
-    site = Site()
-    await site.start()
-    yield site
-    await site.stop()
-    forget_all()
-
-
-@pytest.fixture
 async def open_page(browser, site):
-    """
-    A function that gives somebody a browser of their own, and opens a page in it.
-
-    A script that is given runs there before the page's own. Errors on the console and
-    exceptions make the test fail.
-
-    """
+    """A function that gives somebody a browser, and opens a page without problems."""
     from playwright.async_api import expect
 
-    from helpers import TIMEOUT
-
-    expect.set_options(timeout=TIMEOUT * 1000)
-    contexts, problems = [], []
+    expect.set_options(timeout=helpers.TIMEOUT * 1000)
+    problems = []
 
     def handle_console(message):
         # The browser itself reports when it can't connect, or isn't allowed to.
@@ -201,9 +169,10 @@ async def open_page(browser, site):
     async def open_page(url=None, *, script="", **options):
         # Nobody looks at the animations, but they would have to be drawn.
         options = {"reduced_motion": "reduce", **options}
-        context = await browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(TIMEOUT * 1000)
+        context = await contexts.enter_async_context(
+            await browser.new_context(**options)
+        )
+        context.set_default_timeout(helpers.TIMEOUT * 1000)
         context.on("weberror", lambda error: problems.append(str(error.error)))
         context.on("console", handle_console)
         page = await context.new_page()
@@ -212,9 +181,8 @@ async def open_page(browser, site):
         await page.goto(url or site.url)
         return page
 
-    yield open_page
-    for context in contexts:
-        await context.close()
+    async with contextlib.AsyncExitStack() as contexts:
+        yield open_page
     assert problems == []
 
 
@@ -234,10 +202,7 @@ async def look_at(browser):
     blank = await browser.new_page()
 
     async def look_at(page, locator):
-        box = await locator.bounding_box()
-        clip = {name: math.floor(box[name]) for name in ("x", "y")}
-        clip |= {name: math.ceil(box[name]) for name in ("width", "height")}
-        png = await page.screenshot(clip=clip, animations="disabled")
+        png = await locator.screenshot(animations="disabled")
         width, data = await blank.evaluate(
             """async (data) => {
                 const response = await fetch("data:image/png;base64," + data);

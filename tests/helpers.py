@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -28,18 +29,8 @@ DRAWN = [int(column) for column in "063055116230561251554304342313166024464022"]
 # The options of a client that knows the subprotocol.
 V2 = {"subprotocols": [SUBPROTOCOL]}
 
-# Those of all clients. Who has not received all messages isn't waited for.
-CLIENT_OPTIONS = {
-    "compression": None,
-    "ping_interval": None,
-    "max_queue": None,
-    "close_timeout": 1,
-}
-
 # All the keys that were ever handed out to a client.
 KEYS = set()
-KEY_NAMES = "join", "watch", "rejoin", "code"
-
 
 # Clients
 
@@ -71,7 +62,8 @@ class Client:
         """Return the next event, or the next one of a kind."""
         async with asyncio.timeout(TIMEOUT):
             event = json.loads(await self.websocket.recv())
-        KEYS.update(event[name] for name in KEY_NAMES if event.get(name))
+        names = "join", "watch", "rejoin", "code"
+        KEYS.update(event[name] for name in names if event.get(name))
         if event["type"] == "init":
             self.init = event
         return event if kind in (None, event["type"]) else await self.receive(kind)
@@ -84,16 +76,13 @@ class Client:
     async def hear(self):
         """Return all the events that the server has sent and nobody received yet."""
         await self.send(PING)
-        events = []
-        while not self.is_answered_by(event := await self.receive()):
+        is_base, events = self.websocket.subprotocol is None, []
+        while (event := await self.receive()) != PONG:
+            # A base client may not send that, and is told so.
+            if is_base and '"ping"' in event.get("message", ""):
+                break
             events.append(event)
         return events
-
-    def is_answered_by(self, event):
-        """Tell whether an event answers a ping, which a base client may not send."""
-        if self.websocket.subprotocol is None:
-            return '"ping"' in event.get("message", "")
-        return event == PONG
 
     async def expect(self, *events):
         """Receive events, and check that they are just these."""
@@ -146,9 +135,9 @@ async def expect_all(clients, *events):
 
 async def play_moves(red, yellow, columns, first="red", then=()):
     """Play moves; both players receive them, and what is said to follow."""
-    movers = [red, yellow] if first == "red" else [yellow, red]
-    for number, event in enumerate(played(*columns, first=first)):
-        await movers[number % 2].play(event["column"])
+    players = {"red": red, "yellow": yellow}
+    for event in played(*columns, first=first):
+        await players[event["player"]].play(event["column"])
         for player in (red, yellow):
             await player.expect(event)
     for player in (red, yellow):
@@ -184,7 +173,9 @@ class Server:
 
     async def connect(self, path="", *, address=None, **options):
         """Connect a client that doesn't say who it is yet."""
-        options = {**CLIENT_OPTIONS, **options}
+        # Who has not received all messages isn't waited for.
+        limits = {"ping_interval": None, "max_queue": None, "close_timeout": 1}
+        options = {"compression": None, **limits, **options}
         client = Client(await connect((address or self.address) + path, **options))
         self.clients.append(client)
         return client
@@ -312,8 +303,6 @@ class Site:
 # A request that somebody begins and doesn't end.
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
 
-
-# What the server answered to a request.
 Answer = collections.namedtuple("Answer", "status headers body")
 
 
@@ -321,23 +310,18 @@ class Page:
     """A server, seen by a client that can send anything."""
 
     def __init__(self, port, host="127.0.0.1"):
-        self.port = port
-        self.host = host
+        self.port, self.host = port, host
 
     @contextlib.asynccontextmanager
     async def open(self, data=HALF, end=False):
         """Send some bytes, maybe as the last ones; give what reads the answer."""
         async with asyncio.timeout(TIMEOUT):
             reader, writer = await asyncio.open_connection(self.host, self.port)
-            try:
+            with contextlib.closing(writer):
                 writer.write(data)
                 if end:
                     writer.write_eof()
                 yield reader
-            finally:
-                writer.close()
-                with contextlib.suppress(ConnectionError):
-                    await writer.wait_closed()
 
     async def exchange(self, data, end=False):
         """Send some bytes, maybe as the last ones, and return all that come back."""
@@ -377,14 +361,14 @@ async def result(process):
 
 def free_port():
     """Return a port that is free on all interfaces, and so is the next."""
+    families = [socket.AF_INET, *[socket.AF_INET6] * has_ipv6()]
     while True:
         # Below those that the system gives to clients, which come and go.
         port = random.randrange(10_000, 32_000)
         with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
-            for number in (port, port + 1):
-                for family in (socket.AF_INET, socket.AF_INET6)[: 1 + has_ipv6()]:
-                    server = socket.create_server(("", number), family=family)
-                    sockets.enter_context(server)
+            for number, family in itertools.product((port, port + 1), families):
+                server = socket.create_server(("", number), family=family)
+                sockets.enter_context(server)
             return port
 
 
@@ -401,21 +385,15 @@ class Program(Server):
 
     def __init__(self, process, page):
         super().__init__(server=None)
-        self.process = process
-        self.page = page
-        self.text = ""
+        self.process, self.page = process, page
+        self.text = ""  # what it says before it's ready
 
     @property
     def port(self):
         return self.page.port
 
     async def stop(self, number=signal.SIGTERM, errors=""):
-        """
-        Stop the program by a signal, and check that it ends well and in time.
-
-        ``errors`` is a regular expression for all that it may have complained of.
-
-        """
+        """Stop the program by a signal, and check that it ends well and in time."""
         began = time.monotonic()
         self.process.send_signal(number)
         status, output, complaints = await result(self.process)

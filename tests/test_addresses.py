@@ -1,37 +1,12 @@
 """Tests of the addresses that are told, on networks that the tests make."""
 
-import asyncio
-import contextlib
-import errno
-import json
 import os
 import re
-import shutil
 import sys
 
 import pytest
 
-import addresses
-from helpers import HERE, TIMEOUT, execute, result
-
-# In a network of its own: set it up, as the first argument says, and tell what the
-# program makes of it.
-IN_A_NETWORK = """
-set -e
-ip link set lo up
-eval "$1"
-shift
-exec "$@"
-"""
-
-FIND = f"""
-import json, sys
-sys.path.insert(0, {str(HERE)!r})
-import addresses
-print(json.dumps(addresses.find_addresses(sys.argv[1:])))
-"""
-
-ALL = "0.0.0.0", "::"
+from helpers import execute, result
 
 # Networks, as ip sets them up: a "tap" is like a network card, a "tun" like a tunnel.
 # "nodad" lets an address be used at once.
@@ -45,98 +20,75 @@ CABLE = DEVICE.format(name="cable", mode="tap", address="10.0.0.7/8")
 NO_LEASE = DEVICE.format(name="aaa", mode="tap", address="169.254.7.7/16")
 ASLEEP = DEVICE.format(name="asleep", mode="tap", address="192.168.9.9/24")
 ASLEEP += "ip link set asleep down\n"
+BARE = "ip tuntap add bare mode tap\nip link set bare up\n"
 PUBLIC = DEVICE.format(name="aaa", mode="tap", address="93.184.215.5/24")
 PUBLIC += "ip route add default via 93.184.215.1\n"
 TUNNEL = DEVICE.format(name="aaa", mode="tun", address="10.8.0.2 peer 10.8.0.1")
 TUNNEL += "ip route add default dev aaa\n"
 TUNNEL += "ip route add 0.0.0.0/1 dev aaa\nip route add 128.0.0.0/1 dev aaa\n"
-GLOBAL = """
+IPV6 = """
 ip -6 addr add fe80::7/64 dev hotspot nodad
 ip -6 addr add 2001:db8:4::1/64 dev hotspot nodad
 """
+
+TELL = """
+import sys
+from addresses import find_addresses, print_addresses
+print_addresses(sys.argv[1:], find_addresses(sys.argv[1:]), 8000)
+"""
+
+
+async def run_in(network, code, *arguments):
+    """Run Python in a network; return its exit status, and what it wrote where."""
+    shell = f'set -e\nip link set lo up\n{network}\nexec "$@"'
+    command = *("env", "unshare", "-n", "sh", "-c", shell, "sh"), sys.executable
+    return await result(await execute(*command, "-c", code, *arguments))
 
 
 @pytest.fixture(scope="module", autouse=True)
 async def _networks():
     """Only root can make networks."""
-    advice = None
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        advice = "no unshare or ip: on Debian, apt install util-linux iproute2"
-    else:
-        command = ["unshare", "-n", "sh", "-c", IN_A_NETWORK, "sh", HOTSPOT, "true"]
-        status, _, errors = await result(await execute(*command))
-        if status:
-            advice = f"only root can make networks: {errors.strip()}"
-    if advice and os.environ.get("CI") and os.geteuid() == 0:
-        pytest.fail(advice)
-    if advice:
-        pytest.skip(advice)
+    status, _, errors = await run_in(HOTSPOT, "")
+    if status:
+        advice = f"only root can make networks, by unshare and ip: {errors.strip()}"
+        end = os.environ.get("CI") and os.geteuid() == 0
+        (pytest.fail if end else pytest.skip)(advice)
 
 
-def command_in(network, *command):
-    """Return the command that runs another one in a network."""
-    return ["unshare", "-n", "sh", "-c", IN_A_NETWORK, "sh", network, *command]
-
-
-async def find(network, *listening, code=""):
-    """Return the addresses that are found in a network, and their interfaces."""
-    command = command_in(network, sys.executable, "-c", code + FIND, *listening)
-    status, output, errors = await result(await execute(*command))
-    assert (status, errors) == (0, "")
-    return [(name, address) for name, address in json.loads(output)]
-
-
-@contextlib.asynccontextmanager
-async def running_in(network, *options):
-    """Run the program in a network; give what it prints."""
-    command = [sys.executable, "app.py", "8000", "--games", ":memory:", *options]
-    process = await execute(*command_in(network, *command))
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            text = (await process.stdout.readuntil(b"Ctrl-C stops.\n")).decode()
-        yield re.findall(r"^On this (.*):    (\S+)(?:    \((.*)\))?$", text, re.M)
-        process.terminate()
-        assert await result(process) == (0, "", "")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-# What is set up, and which addresses are found, the best first.
-HERE_ON = "hotspot", "192.168.4.1"
-IN_TUNNEL = "aaa", "10.8.0.2"
-BY_IPV6 = "hotspot", "2001:db8:4::1"
-FOUND = {
-    "no network": ("", []),
-    "interface that is down": (ASLEEP, []),
-    "hotspot, and one that is down": (HOTSPOT + ASLEEP, [HERE_ON]),
-    "nothing but a tunnel": (TUNNEL, [IN_TUNNEL]),
-    "tunnel last": (TUNNEL + HOTSPOT, [HERE_ON, IN_TUNNEL]),
-    "private first": (PUBLIC + HOTSPOT, [HERE_ON, ("aaa", "93.184.215.5")]),
-    "no lease last": (NO_LEASE + HOTSPOT, [HERE_ON, ("aaa", "169.254.7.7")]),
-    "all private ones": (HOTSPOT + CABLE, [HERE_ON, ("cable", "10.0.0.7")]),
-    "IPv6 last": (TUNNEL + HOTSPOT + GLOBAL, [HERE_ON, IN_TUNNEL, BY_IPV6]),
+# What is set up, what the server listens on, and where the page can be opened then, the
+# best address first. The interfaces are named where there are several.
+LOCAL, MINE, FIRST = "localhost", "192.168.4.1", "192.168.4.1 (hotspot)"
+IN_TUNNEL, GLOBAL = "10.8.0.2 (aaa)", "[2001:db8:4::1] (hotspot)"
+ALL = "0.0.0.0", "::"
+TOLD = {
+    "no network": ("", ALL, [LOCAL]),
+    "down": (ASLEEP, ALL, [LOCAL]),
+    "no address": (BARE, ALL, [LOCAL]),
+    "best alone": (HOTSPOT + ASLEEP + BARE, ALL, [LOCAL, MINE]),
+    "nothing but a tunnel": (TUNNEL, ALL, [LOCAL, "10.8.0.2"]),
+    "private first": (PUBLIC + HOTSPOT, ALL, [LOCAL, FIRST, "93.184.215.5 (aaa)"]),
+    "no lease last": (NO_LEASE + HOTSPOT, ALL, [LOCAL, FIRST, "169.254.7.7 (aaa)"]),
+    "all private ones": (HOTSPOT + CABLE, ALL, [LOCAL, FIRST, "10.0.0.7 (cable)"]),
+    "IPv6 last": (TUNNEL + HOTSPOT + IPV6, ALL, [LOCAL, FIRST, IN_TUNNEL, GLOBAL]),
+    "IPv4 only": (HOTSPOT + IPV6, ALL[:1], [LOCAL, MINE]),
+    "IPv6 only": (HOTSPOT + IPV6, ALL[1:], [LOCAL, "[2001:db8:4::1]"]),
+    "loopback": (HOTSPOT, ["127.0.0.1", "::1"], ["127.0.0.1"]),
+    "one of two": (HOTSPOT + CABLE, ["192.168.4.1"], [MINE]),
 }
 
 
-@pytest.mark.parametrize(("network", "found"), FOUND.values(), ids=FOUND)
-async def test_addresses_at_which_others_reach_the_server_are_found(network, found):
-    assert await find(network, "0.0.0.0", "::") == found
-
-
-# What the server listens on, and what is told of that.
-LISTENING = [
-    (["0.0.0.0"], [HERE_ON]),
-    (["::"], [BY_IPV6]),
-    (["127.0.0.1", "::1"], []),
-    (["192.168.4.1"], [(None, "192.168.4.1")]),
-]
-
-
-@pytest.mark.parametrize(("listening", "found"), LISTENING)
-async def test_only_what_the_server_listens_on_is_told(listening, found):
-    assert await find(HOTSPOT + GLOBAL, *listening) == found
+@pytest.mark.parametrize(("network", "listening", "told"), TOLD.values(), ids=TOLD)
+async def test_page_is_told_to_be_where_others_reach_the_server(
+    network, listening, told
+):
+    status, output, errors = await run_in(network, TELL, *listening)
+    assert (status, errors) == (0, "")
+    line = r"On this (\w+):    http://(\S+):8000/(?:   ( \(.*\)))?\n\n"
+    assert re.fullmatch(f"({line})*", output)
+    lines = re.findall(line, output)
+    assert [host + name for _, host, name in lines] == told
+    here = [host for where, host, _ in lines if where == "machine"]
+    assert here == [host for host in told if host in (LOCAL, "127.0.0.1")]
 
 
 # Systems that don't tell their addresses.
@@ -149,40 +101,6 @@ SILENT = {
 @pytest.mark.parametrize("code", SILENT.values(), ids=SILENT)
 async def test_address_is_found_by_the_route_where_there_is_nothing_else(code):
     route = HOTSPOT + "ip route add default via 192.168.4.2"
-    assert await find(route, "0.0.0.0", code=code) == [(None, "192.168.4.1")]
-
-
-def test_system_is_not_asked_while_there_are_too_many_open_files(monkeypatch):
-    def fail(*_):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    monkeypatch.setattr(addresses.socket, "socket", fail)
-    assert addresses.ask("lo", 0) is None
-
-
-# The program in a network, by its options, and where the page can be opened by what
-# it prints. It names the interfaces where there are several.
-PRINTED = [
-    ("", [], ["localhost"]),
-    (HOTSPOT, [], ["localhost", "192.168.4.1"]),
-    (HOTSPOT + GLOBAL, ["--bind", "::"], ["localhost", "[2001:db8:4::1]"]),
-    (HOTSPOT + CABLE, ["--bind", "10.0.0.7"], ["10.0.0.7"]),
-    (
-        TUNNEL + HOTSPOT + GLOBAL,
-        [],
-        ["localhost", "192.168.4.1", "10.8.0.2", "[2001:db8:4::1]"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("network", "options", "hosts"), PRINTED)
-async def test_program_prints_where_the_page_can_be_opened(network, options, hosts):
-    async with running_in(network, *options) as lines:
-        assert [url for _, url, _ in lines] == [
-            f"http://{host}:8000/" for host in hosts
-        ]
-    names = [name for where, _, name in lines if where == "network"]
-    assert names == (
-        ["hotspot", "aaa", "hotspot"] if len(names) > 1 else [""] * len(names)
-    )
-    assert [where for where, _, _ in lines].count("machine") == hosts.count("localhost")
+    status, output, errors = await run_in(route, code + TELL, "0.0.0.0")
+    assert (status, errors) == (0, "")
+    assert "On this network:    http://192.168.4.1:8000/\n\n" in output

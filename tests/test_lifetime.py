@@ -7,7 +7,6 @@ With the figures of the contract, unless a test says so.
 
 import asyncio
 import contextlib
-import json
 import socket
 import time
 
@@ -16,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 import app
 import serving
-from events import NOT_FOUND, PING, PONG, played, present
-from helpers import TIMEOUT, V2, Server, expect_all, forget_all, play_moves, serve, stop
+from events import NOT_FOUND, PING, PONG, played, present, started
+from helpers import TIMEOUT, V2, expect_all, play_moves
 
 
 def test_figures_are_those_of_the_contract():
@@ -31,26 +30,20 @@ def test_figures_are_those_of_the_contract():
 
 def connection_of(server, client):
     """Return the server's end of a connection."""
-    (connection,) = [
-        connection
-        for connection in server.server.connections
-        if connection.remote_address == client.websocket.local_address
-    ]
-    return connection
+    ends = {end.remote_address: end for end in server.server.connections}
+    return ends[client.websocket.local_address]
 
 
 # Connections
 
 
-@pytest.mark.parametrize("first", [b"", b'{"type": "play", "column": 9}'])
-async def test_move_that_comes_right_before_the_end_counts(server, first):
+async def test_move_that_comes_right_before_the_end_counts(server):
     red, yellow, _ = await server.start_base_game()
     await red.play(3)
     # All of it arrives at once. The answer to the first doesn't.
     yellow.freeze()
     protocol = yellow.websocket.protocol
-    if first:
-        protocol.send_text(first)
+    protocol.send_text(b'{"type": "play", "column": 9}')
     protocol.send_text(b'{"type": "play", "column": 4}')
     protocol.send_close(1000)
     yellow.websocket.transport.write(b"".join(protocol.data_to_send()))
@@ -89,6 +82,16 @@ async def test_write_that_fails_harms_neither_the_mover_nor_the_others(
     monkeypatch.undo()
 
 
+async def test_who_comes_back_need_not_wait_until_the_old_connection_is_closed(server):
+    _, yellow = await server.start_game()
+    yellow.freeze()
+    closing = asyncio.create_task(connection_of(server, yellow).close())
+    back = await server.come_back(yellow)
+    await back.expect(yellow.init, started(), present("red", "yellow"))
+    await closing
+    yellow.thaw()
+
+
 async def test_client_that_does_not_read_is_dropped(server):
     red, yellow, _ = await server.start_base_game()
     # The systems of both keep little.
@@ -98,8 +101,8 @@ async def test_client_that_does_not_read_is_dropped(server):
     frozen = await server.watch(red.init["watch"], sock=sock)
     await frozen.expect_nothing()
     transport = connection_of(server, frozen).transport
-    system = transport.get_extra_info("socket")
-    system.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    buffer = socket.SOL_SOCKET, socket.SO_SNDBUF, 4096
+    transport.get_extra_info("socket").setsockopt(*buffer)
     assert transport.get_write_buffer_limits()[1] == 64 * 1024
     frozen.freeze()
     # Each refused message is answered.
@@ -117,6 +120,9 @@ async def test_nothing_of_a_handshake_is_kept_and_nothing_is_compressed(server):
     await client.receive()
     (connection,) = server.server.connections
     assert (connection.request.path, [*connection.request.headers]) == ("", [])
+    # By these, the library notices in 18 seconds that somebody is gone.
+    times = connection.ping_interval, connection.ping_timeout, connection.close_timeout
+    assert times == (10, 7, 1)
 
 
 async def test_flood_is_answered_in_many_turns(server):
@@ -184,26 +190,21 @@ async def test_match_is_kept_for_a_day_with_all_its_keys(server, more, kept):
             assert (event["type"] == "init") if kept else (event == NOT_FOUND)
 
 
-# How many moves were played in the matches, the one left longest ago first; and
-# which of them are forgotten, one after the other, when too many are kept.
-KEPT = [
-    ([2, 2, 2, 2], [0, 1, 2, 3]),
-    ([2, 1, 3, 0], [1, 3, 0, 2]),
-]
-
-
-@pytest.mark.parametrize(("moves", "order"), KEPT)
 async def test_match_with_an_open_seat_is_forgotten_before_those_left_longer_ago(
-    server, monkeypatch, moves, order
+    server, monkeypatch
 ):
     # What is too old doesn't count as too many.
     old = await start_and_leave(server)
     app.LEFT[old] -= app.GRACE_PERIOD + 60
-    matches = [await start_and_leave(server, *[3, 4, 5][:each]) for each in moves]
-    for number in (4, 3, 2, 1, 0):
-        monkeypatch.setattr(app, "MAX_KEPT", number)
+    # A seat is open until somebody has moved there.
+    matches = [
+        await start_and_leave(server, *moves) for moves in ([3, 4], [3], [3, 4, 5], [])
+    ]
+    order = [matches[number] for number in (1, 3, 0, 2)]
+    for number in range(5):
+        monkeypatch.setattr(app, "MAX_KEPT", 4 - number)
         app.forget_old()
-        assert {*app.LEFT} == {matches[each] for each in order[4 - number :]}
+        assert {*app.LEFT} == {*order[number:]}
 
 
 async def test_match_that_a_base_client_started_is_forgotten_with_the_last_player(
@@ -211,71 +212,24 @@ async def test_match_that_a_base_client_started_is_forgotten_with_the_last_playe
 ):
     red, init = await server.start()
     yellow = await server.join(init["join"], **V2)
-    spectators = [await server.watch(init["watch"], **V2) for _ in range(3)]
+    pages = [await server.watch(init["watch"], **V2) for _ in range(3)]
     await expect_all([base := await server.watch(init["watch"])])
-    await red.play(3)
     await server.leave(red)
-    await yellow.play(4)
-    await base.expect(*played(3, 4))
-    await yellow.receive_until(played(3, 4)[1])
-    for frozen in spectators[1:]:
+    await yellow.hear()
+    await yellow.play(3)
+    await yellow.expect_error("turn")
+    for frozen in pages[1:]:
         frozen.freeze()
     begun = time.monotonic()
     await yellow.close()
-    await spectators[0].receive("error")
-    await base.expect_error("gone")
-    for client in (spectators[0], base):
+    for client in (pages[0], base):
+        event = await client.receive("error")
+        assert "gone" in event["message"]
         await client.expect_close(1000)
     # A client that has frozen takes the whole second of close_timeout, and is closed
     # at the same time as the others.
     assert time.monotonic() - begun < 1
     assert (app.JOIN, app.WATCH) == ({}, {})
-    for frozen in spectators[1:]:
+    for frozen in pages[1:]:
         frozen.thaw()
         await frozen.expect_close(1000)
-
-
-async def test_stopping_closes_every_connection_with_1001():
-    games = await serve()
-    server = Server(games)
-    red, yellow = await server.start_game()
-    clients = [red, yellow, await server.watch_game(red, yellow)]
-    _, other = await server.start(**V2)
-    # Some say nothing, and some arrive just now.
-    clients.append(await server.connect(**V2))
-    for key in ({}, {"join": other["code"]}, {"watch": other["code"]}):
-        clients.append(await server.enter(key, **V2))
-    # For this one, the server waits for a sign of life of another.
-    red.freeze()
-    clients.append(await server.come_back(red))
-    await stop(games)
-    red.thaw()
-    for client in clients:
-        await client.expect_close(1001)
-    forget_all()
-
-
-@pytest.mark.slow
-async def test_players_who_are_gone_are_noticed_in_the_time_that_is_promised(server):
-    red, yellow = await server.start_game()
-    lively = await server.watch_game(red, yellow)
-    silent = await server.connect()
-    begun = time.monotonic()
-
-    async def next_event(client):
-        """Return the next event, and when it came, however late."""
-        event = json.loads(await client.websocket.recv())
-        return event, time.monotonic() - begun
-
-    yellow.freeze()
-    async with asyncio.timeout(2 * TIMEOUT):
-        (left, noticed), (late, refused) = await asyncio.gather(
-            next_event(red), next_event(silent)
-        )
-    assert left == present("red", open=["yellow"], spectators=1)
-    assert 16.5 <= noticed <= 18.5
-    assert late["type"] == "error"
-    assert 9.5 <= refused <= 11
-    # Who answers pings stays, however long nothing happens.
-    await lively.expect(left)
-    yellow.vanish()

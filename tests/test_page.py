@@ -80,6 +80,15 @@ async def test_who_cannot_play_is_told_why_and_a_double_click_is_one_move(match)
     await see(red, yellow, spectator, moves=[3] * 6 + [2, 4, 5])
 
 
+async def test_code_that_one_types_when_somebody_comes_is_no_move(open_page):
+    red, join, _ = await start(open_page)
+    await red.get_by_label("Have a code?").press("k")
+    await open_page(join)
+    await see(red, phase="turn")
+    await press_keys(red, "2", "Enter")
+    await see(red, moves=[], ghosts=0, focus="")
+
+
 async def test_focus_is_never_lost_when_what_had_it_disappears(open_page, site):
     red, join, _ = await start(open_page)
     await red.get_by_role("button", name="Copy").focus()
@@ -117,16 +126,20 @@ async def test_thumb_plays_on_a_phone_which_neither_scrolls_nor_zooms(open_page)
 
 
 async def test_card_sinks_for_the_eye_alone_when_a_friend_comes(open_page):
-    page, join, _ = await start(open_page, reduced_motion="no-preference")
+    viewport = {"width": 844, "height": 390}
+    options = {"reduced_motion": "no-preference", "viewport": viewport}
+    page, join, _ = await start(open_page, **options)
+    box = await page.locator(".invitation").bounding_box()
     sinking = asyncio.create_task(
         page.evaluate("""() => new Promise((resolve) => {
             new MutationObserver(([{ addedNodes: [card] }], observer) => {
                 observer.disconnect();
                 const { pointerEvents } = getComputedStyle(card);
-                resolve([card.inert, card.ariaHidden, pointerEvents]);
+                const { x, width } = card.firstChild.getBoundingClientRect();
+                resolve([card.inert, card.ariaHidden, pointerEvents, x, width]);
             }).observe(document.documentElement, { childList: true });
         })""")
     )
     await open_page(join)
-    assert await sinking == [True, "true", "none"]
+    assert await sinking == [True, "true", "none", box["x"], box["width"]]
     await expect(page.locator(".sinking")).to_have_count(0)

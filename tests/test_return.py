@@ -37,6 +37,27 @@ async def test_code_is_typed_or_pasted_or_put_behind_the_address(open_page, site
     assert red.url == join
 
 
+async def test_link_with_a_key_is_pasted_where_one_types_a_code(match):
+    await match.begin(3)
+    await match.leave("red")
+    page = await match.open_page(match.site.url)
+    await page.get_by_label("Have a code?").fill(match.links["red"])
+    await see(page, said="You are red.", moves=[3])
+
+
+async def test_nobody_is_led_away_by_what_is_deleted_or_half_typed(open_page, site):
+    page = await open_page(f"{site.url}zzzzzz")
+    await see(page, sentence="No game has the code zzzzzz.")
+    await page.evaluate("""() => {
+        window.ways = [];
+        const note = ({ destination }) => ways.push(destination.url);
+        navigation.addEventListener("navigate", note);
+    }""")
+    for text in ("", "http:", "?", "join k"):
+        await page.get_by_label("Have a code?").fill(text)
+    assert await page.evaluate("ways") == []
+
+
 async def test_four_who_open_the_same_address_become_pairs_by_a_tap_each(open_page):
     pages = [(await start(open_page))[0] for _ in range(4)]
     firsts, seconds = pages[::2], pages[1::2]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import functools
 import gzip
 import os
@@ -14,26 +13,11 @@ import sys
 import types
 
 import pytest
-import websockets.asyncio.server
 
 import app
 import serving
 from events import played
-from helpers import (
-    HALF,
-    HERE,
-    KEYS,
-    TIMEOUT,
-    V2,
-    Page,
-    execute,
-    expect_all,
-    free_port,
-    has_ipv6,
-    result,
-    serve,
-    stop,
-)
+from helpers import HALF, TIMEOUT, V2, Page, expect_all, free_port, has_ipv6, stop
 
 # A whole handshake, but for the empty line and the host.
 HANDSHAKE = (
@@ -43,26 +27,16 @@ HANDSHAKE = (
 
 
 @pytest.fixture
-async def page():
-    server = await serve()
-    yield Page(server.sockets[0].getsockname()[1])
-    await stop(server)
+def page(server):
+    return Page(server.port)
 
 
 # What is served
 
-TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-
-FILES = {
-    "/": HERE / "index.html",
-    **{f"/{name}": HERE / name for name in ("main.js", "connect4.js", "connect4.css")},
-    **{f"/page/{file.name}": file for file in (HERE / "page").iterdir()},
-}
+NAMES = ["main.js", "connect4.js", "connect4.css"]
+NAMES += [f"page/{file.name}" for file in (serving.HERE / "page").iterdir()]
+FILES = {f"/{name}": serving.HERE / name for name in NAMES}
+FILES["/"] = serving.HERE / "index.html"
 
 
 async def test_files_of_the_page_are_served_whatever_the_query(page):
@@ -70,38 +44,22 @@ async def test_files_of_the_page_are_served_whatever_the_query(page):
         for query in ("", "?join=a", "?watch=b&x=/../app.py", "??", "?%00"):
             status, headers, body = await page.request(path + query)
             assert (status, body) == (200, file.read_bytes())
-        assert headers["Content-Type"] == TYPES[file.suffix]
+        assert headers["Content-Type"] == serving.TYPES[file.suffix]
         assert headers["Content-Length"] == str(len(body))
         head = await page.request(path, method="HEAD")
         del head.headers["Date"], headers["Date"]
         assert head == (status, headers, b"")
-
-
-async def test_file_is_compressed_for_those_who_accept_it(page):
-    for accepted in ("gzip, deflate, br", "br;q=1.0,gzip;q=0.8"):
-        for path in ("/", "/connect4.css"):
-            answer = await page.request(path, f"Accept-Encoding: {accepted}")
-            plain = await page.request(path)
-            assert answer.headers["Content-Encoding"] == "gzip"
-            assert answer.headers["Content-Length"] == str(len(answer.body))
-            assert gzip.decompress(answer.body) == plain.body
-            assert answer.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
-    answer = await page.request("/nothing", f"Accept-Encoding: {accepted}")
-    assert "Content-Encoding" not in answer.headers
+        small = await page.request(path, "Accept-Encoding: br;q=1.0, gzip;q=0.8,x")
+        assert gzip.decompress(small.body) == body
+        assert small.headers["Content-Encoding"] == "gzip"
+        assert small.headers["Content-Length"] == str(len(small.body))
+        assert small.headers["Vary"] == headers["Vary"] == "Accept-Encoding"
 
 
 # The short link to a match, and what sentences, mail programs and people add to it.
 CODES = ["abc234", "ABC234", "aBc23z", "000000", "abc234?join=x&/app.py"]
 CODES += ["abc234.", "abc234)", "abc234%20", "abc234_", "abc234%22%3E,", "abc234%FF"]
 CODES += ["abc234%E2%80%A6", "abc234%0D%0A", "abc234%F0%9F%99%82"]
-
-
-async def test_short_link_to_a_match_leads_to_the_page(page):
-    for code in CODES:
-        answer = await page.request(f"/{code}")
-        assert (answer.status, answer.body) == (200, FILES["/"].read_bytes())
-        assert answer.headers["Content-Type"] == TYPES[".html"]
-
 
 # What else is in the folder, tricks, and what is no code, or more than a code.
 NOTHING = [
@@ -114,11 +72,14 @@ NOTHING = [
 ]
 
 
-async def test_anything_else_is_answered_in_words_with_a_link(page):
+async def test_short_link_leads_to_the_page_and_all_else_to_a_link_to_it(page):
+    for code in CODES:
+        assert (await page.request(f"/{code}")).body == FILES["/"].read_bytes()
     for path in NOTHING:
-        status, headers, body = await page.request(path)
-        assert (path, status, headers["Content-Type"]) == (path, 404, TYPES[".html"])
-        assert re.search(rb'There is nothing here. <a href="/">', body)
+        status, headers, body = await page.request(path, "Accept-Encoding: gzip")
+        assert (path, status) == (path, 404)
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert b'There is nothing here. <a href="/">' in body
 
 
 POLICY = {
@@ -127,18 +88,18 @@ POLICY = {
     "frame-ancestors 'none'",
 }
 
-# Methods, paths, headers, and the status of the answer.
-ANSWERS = [
-    ("GET", "/", [], 200),
-    ("HEAD", "/nothing", [], 404),
-    ("POST", "/main.js", [], 405),
-    ("get", "/nothing", [], 405),
-    ("GET", "/", ["Host: x", "Upgrade: websocket"], 426),
-    ("GET", "/", ["Host: x", "Upgrade: websocket", "Origin: http://y"], 403),
-]
 
-
-@pytest.mark.parametrize(("method", "path", "lines", "expected"), ANSWERS)
+@pytest.mark.parametrize(
+    ("method", "path", "lines", "expected"),
+    [
+        ("GET", "/", [], 200),
+        ("HEAD", "/nothing", [], 404),
+        ("POST", "/main.js", [], 405),
+        ("get", "/nothing", [], 405),
+        ("GET", "/", ["Host: x", "Upgrade: websocket"], 426),
+        ("GET", "/", ["Host: x", "Upgrade: websocket", "Origin: http://y"], 403),
+    ],
+)
 async def test_each_answer_carries_the_headers_that_protect(
     page, method, path, lines, expected
 ):
@@ -155,56 +116,26 @@ async def test_each_answer_carries_the_headers_that_protect(
 # What is no request, or too much
 
 
-async def test_what_is_no_request_ends_the_connection(page):
-    for data in (b"\x16\x03\x01\x02\x00\x01\r\n", b"GET /a b HTTP/1.1\r\n\r\n"):
-        assert await page.exchange(data) == b""
-    # Neither is one that breaks off.
-    for length in range(0, len(HALF), 9):
-        assert b" 200 " not in await page.exchange(HALF[:length], end=True)
-    assert (await page.request("/")).status == 200
-
-
-async def test_half_a_request_closes_the_connection_in_the_end(monkeypatch):
-    # Ten seconds are too long for a test.
-    hasty = functools.partial(websockets.asyncio.server.serve, open_timeout=0.05)
-    monkeypatch.setattr(serving, "serve", hasty)
-    server = await serve()
-    page = Page(server.sockets[0].getsockname()[1])
-    for data in (b"", b"GET", HALF):
-        assert await page.exchange(data) == b""
-    await stop(server)
-
-
-def long_request(length):
-    """Return a request of so many bytes, none of whose lines is long."""
-    data = b"GET / HTTP/1.1\r\n"
-    while length - len(data) > 500:
-        data += b"X: " + b"x" * 200 + b"\r\n"
-    return data + b"X: " + b"x" * (length - len(data) - 7) + b"\r\n\r\n"
-
-
 async def test_request_may_be_16_kib_long_and_no_longer(page):
-    longest = long_request(16 * 1024)
+    limit = 16 * 1024
+    data = b"GET / HTTP/1.1\r\n" + (b"X: " + 195 * b"x" + b"\r\n") * 80 + b"X: "
+    longest = data.ljust(limit - 4, b"x") + b"\r\n\r\n"
     assert b"200 OK" in await page.exchange(longest)
     # Of one that is longer, it isn't waited for the end.
-    for too_long in (long_request(16 * 1024 + 1), long_request(16 * 1024 + 5)[:-2]):
+    for too_long in (data.ljust(limit - 3, b"x") + b"\r\n\r\n", data.ljust(limit + 1)):
         with contextlib.suppress(ConnectionError):
             assert await page.exchange(too_long) == b""
 
 
-INIT = b"\x81\x90" + bytes(4) + b'{"type": "init"}'
-
 # Pieces that come one after the other.
-TOO_MUCH = {
-    "much": [b"GET / HTTP/1.1\r\n\r\n" + bytes(200_000)],
-    "requests": [b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20],
-    "event": [HANDSHAKE + b"\r\n" + INIT],
-    "line in two pieces": [HANDSHAKE + b"\r", b"\n" + INIT],
-    "many pieces": [HANDSHAKE[:9], HANDSHAKE[9:-1], b"\n", b"\r\n" + bytes(2000)],
-}
-
-
-@pytest.mark.parametrize("pieces", TOO_MUCH.values(), ids=TOO_MUCH)
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20],
+        [HANDSHAKE + b"\r\n" + b"\x81\x90" + bytes(20)],
+        [HANDSHAKE[:9], HANDSHAKE[9:] + b"\r", b"\nx"],
+    ],
+)
 async def test_who_sends_more_than_a_request_is_dropped(page, pieces):
     reader, writer = await asyncio.open_connection(page.host, page.port)
     for piece in pieces:
@@ -217,10 +148,9 @@ async def test_who_sends_more_than_a_request_is_dropped(page, pieces):
     writer.close()
 
 
-REQUESTS = [b"GET / HTTP/1.1\r\n\r\n", HANDSHAKE + b"\r\n"]
-
-
-@pytest.mark.parametrize("data", REQUESTS, ids=["GET", "WebSocket"])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\n\r\n", HANDSHAKE + b"\r\n"], ids=["GET", "WebSocket"]
+)
 async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page, data):
     loop = asyncio.get_running_loop()
     bell, ringer = socket.socketpair()
@@ -240,8 +170,7 @@ async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page, data):
         loop.remove_reader(bell)
 
 
-async def test_file_arrives_as_a_whole_however_slow_the_network_is():
-    server = await serve()
+async def test_file_arrives_as_a_whole_however_slow_the_network_is(server):
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(TIMEOUT):
         with socket.socket() as slow:
@@ -250,15 +179,14 @@ async def test_file_arrives_as_a_whole_however_slow_the_network_is():
             # Segments as on a real network. Where they are longer, as on loopback, the
             # system takes more at once.
             slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
-            await loop.sock_connect(slow, server.sockets[0].getsockname())
+            await loop.sock_connect(slow, ("127.0.0.1", server.port))
             await loop.sock_sendall(slow, b"GET /connect4.css HTTP/1.1\r\n\r\n")
             data = await loop.sock_recv(slow, 1)
             # The server doesn't wait for the end.
-            await asyncio.wait(set(server.handler_tasks))
+            await asyncio.wait(set(server.server.handler_tasks))
             while part := await loop.sock_recv(slow, 65536):
                 data += part
-    assert data.endswith((HERE / "connect4.css").read_bytes())
-    await stop(server)
+    assert data.endswith(FILES["/connect4.css"].read_bytes())
 
 
 # Handshakes
@@ -282,17 +210,13 @@ ORIGINS = {
     "IPv6": (["Host: [2001:db8::1]:8000", "Origin: http://[2001:db8::1]:8000"], 101),
     "proxies": (["Host: y", "X-Forwarded-Host: x.y, z", "Origin: https://x.y"], 101),
     "more": (["X-Forwarded-Host: y", "X-Forwarded-Host: x", "Origin: http://x"], 101),
-    "other": ([HOST, "Origin: http://evil.example:8000"], 403),
     "longer name": ([HOST, "Origin: http://games.example.evil.example"], 403),
     "user": ([HOST, "Origin: http://games.example:8000@evil.example"], 403),
     "part of the name": ([HOST, "Origin: http://example"], 403),
     "null": ([HOST, "Origin: null"], 403),
-    "empty": ([HOST, "Origin:"], 403),
     "garbage": ([HOST, "Origin: http://[games.example"], 403),
     "no host in either": (["Host:", "Origin: null"], 403),
     "two": ([HOST, "Origin: http://games.example", "Origin: http://evil.example"], 403),
-    "no Host": (["Origin: http://games.example"], 403),
-    "no proxy's": ([HOST, "X-Forwarded-Host: x.org", "Origin: http://evil.org"], 403),
     "other header": ([HOST, "X-Forwarded-For: x.org", "Origin: http://x.org"], 403),
 }  # fmt: skip
 
@@ -308,16 +232,18 @@ async def test_only_own_pages_and_clients_without_a_page_may_connect(
     assert "Server:" not in answer
 
 
-async def test_keys_are_never_logged(page, log):
+async def test_keys_are_never_logged_whatever_they_stand_in(page, log):
     key = "ThisKeyIsASecret"
-    KEYS.add(key)
     referer = f"Referer: http://127.0.0.1:8000/?join={key}"
     for method in ("GET", "POST"):
         answer = await page.request(f"/nothing?join={key}", referer, method=method)
         assert key not in str(answer)
+    # What is no request, or breaks off, ends the connection.
     for rest in ("", " x HTTP/1.1\r\n\r\n", "\0\r\n\r\n", "x" * 9000, "é"):
         data = await page.exchange(f"GET /?join={key}{rest}".encode(), end=True)
         assert key.encode() not in data
+    for length in range(0, len(HALF), 9):
+        assert b" 200 " not in await page.exchange(HALF[:length], end=True)
     for origin in ("null", "http://y"):
         await shake_hands(page, "Host: y", referer, f"Origin: {origin}")
     assert key not in log.getvalue()
@@ -334,10 +260,10 @@ def test_defaults_are_port_8000_all_interfaces_and_a_file(monkeypatch, arguments
     assert vars(app.parse_arguments()) == expected
 
 
-BAD_PORTS = ["0", "-1", "65535", "abc", "80.0", "9" * 5000]
+BAD_PORTS = ["0", "-1", "65535", "abc", "80.0", "9" * 5000, "1 2"]
 
 
-@pytest.mark.parametrize("arguments", [*BAD_PORTS, "1 2", "1 --bind", "1 --games"])
+@pytest.mark.parametrize("arguments", BAD_PORTS)
 def test_bad_arguments_are_answered_by_the_usage(monkeypatch, capsys, arguments):
     monkeypatch.setattr(sys, "argv", ["app.py", *arguments.split()])
     with pytest.raises(SystemExit) as end:
@@ -346,21 +272,18 @@ def test_bad_arguments_are_answered_by_the_usage(monkeypatch, capsys, arguments)
     assert capsys.readouterr().err.startswith("usage: ")
 
 
-def places(program):
-    """Return the hosts that the program prints, and for whom they are."""
-    pattern = rf"On this (machine|network):    http://(.*):{program.port}/.*\n\n"
-    assert re.fullmatch(f"({pattern})+Ctrl-C stops.\n", program.text)
-    return re.findall(pattern, program.text)
+def hosts(program):
+    """Return the hosts at which the page can be opened, as the program prints."""
+    return re.findall(rf"http://(\S+):{program.port}/", program.text)
 
 
 async def test_program_listens_on_all_interfaces_on_any_path_of_both_ports(launch):
     program = await launch(bind=None)
-    (who, host), *network = places(program)
-    assert (who, host) == ("machine", "localhost")
-    hosts = ["127.0.0.1", *(host.strip("[]") for _, host in network)]
-    for host in (*hosts, "::1") if has_ipv6() else hosts:
+    here, *network = hosts(program)
+    assert here == "localhost"
+    for host in ("127.0.0.1", *network, *["::1"] * has_ipv6()):
         for port in (program.port, program.port + 1):
-            assert (await Page(port, host).request("/")).status == 200
+            assert (await Page(port, host.strip("[]")).request("/")).status == 200
     for path in ("", "1/", "page/game.js?join=x", "nothing"):
         red, init = await program.start(path=path)
         address = f"ws://127.0.0.1:{program.port + 1}/"
@@ -371,62 +294,46 @@ async def test_program_listens_on_all_interfaces_on_any_path_of_both_ports(launc
     await program.stop()
 
 
-async def test_program_binds_to_nothing_but_the_address_that_is_given(launch):
-    if not has_ipv6():
-        pytest.skip("this machine has no IPv6")
-    program = await launch(bind="::1")
-    assert places(program) == [("machine", "[::1]")]
-    for port in (program.port, program.port + 1):
-        assert (await Page(port, "::1").request("/")).status == 200
-        with pytest.raises(ConnectionRefusedError):
-            await Page(port).request("/")
+async def test_program_does_with_one_address_and_without_the_next_port(launch):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        program = await launch(port=port, bind="127.0.0.1")
+        assert hosts(program) == ["127.0.0.1"]
+        await program.start()
+        with pytest.raises(OSError, match=r"failed|assign"):
+            await Page(port, "::1").request("/")
+        await program.stop(errors=rf"Doing without port {port + 1}: .*in use.*\n")
 
 
-# The program on a system on which something is missing, or slow.
-SYSTEM = """
+# The program on an old Windows, by which IPv6 was removed, and which waits for a
+# server of names.
+WINDOWS = """
 import os, runpy, signal, socket, sys
-{}
-sys.path.insert(0, os.getcwd())
-sys.argv[0] = "app.py"
-runpy.run_path("app.py", run_name="__main__")
-"""
-
-# ipv6.disable=1 on the command line of Linux.
-NO_IPV6 = """
 class Socket(socket.socket):
     def __init__(self, family=-1, *arguments, **options):
         if family == socket.AF_INET6:
             raise OSError(97, "Address family not supported")
         super().__init__(family, *arguments, **options)
-socket.socket = Socket
-"""
-
-WINDOWS = """
-del signal.SIGHUP
-sys.modules["resource"] = sys.modules["fcntl"] = None
 def find(name):
     if os.path.exists({slow!r}):
         open({slow!r}).read()
     return name, [], ["192.0.2.1"]
-socket.gethostbyname_ex = find
+socket.socket, socket.gethostbyname_ex = Socket, find
+sys.modules["resource"] = sys.modules["fcntl"] = None
+del signal.SIGHUP
+sys.path.insert(0, os.getcwd())
+sys.argv[0] = "app.py"
+runpy.run_path("app.py", run_name="__main__")
 """
 
 
-async def test_program_runs_where_there_is_no_ipv6(launch):
-    command = sys.executable, "-c", SYSTEM.format(NO_IPV6)
-    program = await launch(bind=None, command=command)
-    assert places(program)[0] == ("machine", "localhost")
-    await program.start()
-    await program.stop()
-
-
-async def test_program_runs_on_windows_though_it_is_slow_to_tell_its_addresses(
+async def test_program_runs_on_windows_without_ipv6_however_slow_names_are(
     launch, tmp_path
 ):
     slow = tmp_path / "slow"
-    code = SYSTEM.format(WINDOWS.format(slow=str(slow)))
+    code = WINDOWS.format(slow=str(slow))
     program = await launch(bind=None, command=(sys.executable, "-c", code))
-    assert places(program)[:2] == [("machine", "localhost"), ("network", "192.0.2.1")]
+    assert hosts(program) == ["localhost", "192.0.2.1"]
     os.mkfifo(slow)
     async with asyncio.timeout(TIMEOUT):
         # It can be opened when the program waits for it.
@@ -439,62 +346,24 @@ async def test_program_runs_on_windows_though_it_is_slow_to_tell_its_addresses(
     await program.stop()
 
 
-async def test_port_that_is_taken_is_named_in_one_line():
-    port = free_port()
-    with socket.create_server(("127.0.0.1", port)):
-        command = sys.executable, "app.py", port, "--games", ":memory:"
-        status, output, errors = await result(await execute(*command))
-    assert (status, output) == (1, "")
-    assert errors == f"Port {port} is taken. Try another one: app.py PORT\n"
+async def test_address_that_is_not_of_this_machine_is_told_in_one_line():
+    words = r"Cannot listen on port [0-9]+: (?!None).*|.* not an address.*"
+    for host in ("198.51.100.1", "nobody.invalid", "x" * 70, "é\udc80"):
+        with pytest.raises(SystemExit) as end:
+            await serving.take_ports(app.handler, host, free_port())
+        assert re.fullmatch(words, end.value.code)
 
 
-# Addresses that the server can't listen on, and what it says of them.
-NO_ADDRESSES = [
-    ("198.51.100.1", "Cannot listen on port"),
-    *((name, "not an address") for name in ("nobody.invalid", "x" * 70, "é\udc80")),
-]
-
-
-@pytest.mark.parametrize(("host", "words"), NO_ADDRESSES)
-async def test_address_that_is_not_of_this_machine_is_told_in_one_line(host, words):
-    with pytest.raises(SystemExit, match=words) as end:
-        await serving.take_ports(app.handler, host, free_port())
-    assert "\n" not in end.value.code
-    assert "None" not in end.value.code
-
-
-# What fails, by which error, and what is said of it.
-FAILING = [
-    ("bind", errno.EACCES, "Cannot listen on port {}: .*ermission denied.*"),
-    # Another server is started at the same moment.
-    ("listen", errno.EADDRINUSE, "Port {} is taken.*"),
-]
-
-
-@pytest.mark.parametrize(("name", "number", "words"), FAILING)
-async def test_why_the_port_cannot_be_had_is_told(monkeypatch, name, number, words):
-    def fail(*_):
-        raise OSError(number, os.strerror(number))
-
-    async def begin():
-        servers.extend(await serving.take_ports(app.handler, "127.0.0.1", port))
-        await serving.start_serving(servers, port)
-
-    port, servers = free_port(), []
-    monkeypatch.setattr(socket.socket, name, fail)
-    with pytest.raises(SystemExit, match=words.format(port)):
-        await begin()
-    monkeypatch.undo()
-    await asyncio.gather(*map(stop, servers))
-
-
-async def test_program_does_without_the_next_port_if_that_is_taken(launch):
-    port = free_port()
-    with socket.create_server(("127.0.0.1", port + 1)):
-        program = await launch(port=port, bind=None)
-        assert (await program.page.request("/")).status == 200
-        await program.start()
-        await program.stop(errors=rf"Doing without port {port + 1}: .*in use.*\n")
+async def test_port_that_two_servers_take_is_had_by_the_one_that_listens_first():
+    port, taken = free_port(), r"Port {} is taken\. Try another one: app\.py PORT$"
+    take = functools.partial(serving.take_ports, app.handler, "127.0.0.1", port)
+    first, second = await take(), await take()
+    await serving.start_serving(first, port)
+    with pytest.raises(SystemExit, match=taken.format(port)):
+        await serving.start_serving(second, port)
+    with pytest.raises(SystemExit, match=taken.format(port)):
+        await take()
+    await asyncio.gather(*map(stop, [*first, *second]))
 
 
 # Open files
@@ -512,20 +381,19 @@ async def test_soft_limit_of_open_files_is_raised(launch):
     await program.stop()
 
 
-@pytest.mark.parametrize(("allowed", "limits"), [(20_000, [10_240]), (100, [])])
-def test_limit_is_raised_where_no_limit_is_too_much(monkeypatch, allowed, limits):
-    raised = []
+@pytest.mark.parametrize("raised", [[10_240], []])
+def test_limit_is_raised_where_no_limit_is_too_much(monkeypatch, raised):
+    limits, unlimited = [], resource.RLIM_INFINITY
 
     def set_limit(_, limit):
-        if not 0 <= limit[0] <= allowed:
+        if limit[0] not in raised:
             raise ValueError("current limit exceeds maximum limit")
-        raised.append(limit[0])
+        limits.append(limit[0])
 
-    unlimited = resource.RLIM_INFINITY
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, unlimited))
     monkeypatch.setattr(resource, "setrlimit", set_limit)
     serving.raise_file_limit()
-    assert raised == limits
+    assert limits == raised
 
 
 async def test_too_many_connections_are_one_line_and_stopping_is_quiet(launch):
@@ -558,10 +426,8 @@ async def test_warning_that_comes_again_is_logged_once_a_minute(log, monkeypatch
 
 # The end
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
-
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_signal_ends_the_program_in_time_whatever_the_clients_do(launch, number):
     program = await launch()
     async with contextlib.AsyncExitStack() as half_open:
@@ -597,24 +463,18 @@ async def test_ctrl_c_again_and_again_ends_the_program_without_a_word(launch):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(program.process.pid, signal.SIGINT)
                 await asyncio.wait([ended], timeout=0.002)
-        status, *words = await result(program.process)
-        assert words == ["", ""]
+        assert await program.process.communicate() == (b"", b"")
         # In its last moments, Python itself has given up its signal handlers.
-        assert status in (0, -signal.SIGINT)
+        assert ended.result() in (0, -signal.SIGINT)
 
 
-# A shell has its background jobs ignore Ctrl-C.
-IGNORING = [
-    (["sh", "-c", 'trap "" INT; exec "$@"', "sh"], signal.SIGINT),
-    (["nohup"], signal.SIGHUP),
-]
-
-
-@pytest.mark.parametrize(("starter", "number"), IGNORING, ids=["job", "nohup"])
-async def test_signal_that_is_to_be_ignored_is_ignored(launch, starter, number):
+async def test_signal_that_is_to_be_ignored_is_ignored(launch):
+    # As nohup does, and as a shell has its background jobs ignore Ctrl-C.
+    starter = "sh", "-c", 'trap "" INT HUP; exec "$@"', "sh"
     program = await launch(command=(*starter, sys.executable, "app.py"))
     client, _ = await program.start()
-    program.process.send_signal(number)
-    await client.expect_nothing()
+    for number in (signal.SIGINT, signal.SIGHUP):
+        program.process.send_signal(number)
+        await client.expect_nothing()
     await program.start()
     await program.stop()

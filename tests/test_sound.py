@@ -89,6 +89,21 @@ async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(match):
         assert await heard(page) == tones
 
 
+async def test_move_that_comes_while_one_looks_back_is_not_heard(match):
+    await match.begin(3, 3, 4)
+    page = await match.open("spectator")
+    await touch(page)
+    forward = page.get_by_role("button", name="Next move")
+    for _ in range(2):
+        await page.get_by_role("button", name="Previous move").click()
+    await match.play(2)
+    await see(page, shown="Move 1 of 4")
+    for _ in range(3):
+        await forward.click()
+    await see(page, moves=[3, 3, 4, 2])
+    assert await heard(page) == []
+
+
 async def test_somebody_who_comes_and_a_draw_are_heard(match):
     await match.begin(*DRAWN[:-1])
     page = await match.open("yellow")

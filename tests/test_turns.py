@@ -5,6 +5,16 @@ from playwright.async_api import expect
 from helpers import RED_WINS
 from people import link, open_tab, play, press, see, start, take_turns
 
+# Keep back what opens a seat, as a slow network does.
+HOLD = """() => {
+    window.held = [];
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (data) {
+        const go = () => send.call(this, data);
+        data.includes("open") ? held.push(go) : go();
+    };
+}"""
+
 
 async def give_away(page, seat="Yellow"):
     """Let somebody else have the seat of a player who left just now."""
@@ -45,6 +55,22 @@ async def test_teacher_watches_two_pupils_who_open_the_link(open_page):
     await see(first, said="You are red.")
     await take_turns(first, await open_page(join), [3, 3])
     await see(teacher, moves=[3, 3])
+
+
+async def test_seat_is_opened_once_and_no_way_back_however_late(match):
+    await match.begin(*RED_WINS)
+    yellow = await match.open("yellow")
+    await see(yellow, act="Play again")
+    await yellow.evaluate(HOLD)
+    await yellow.get_by_role("button", name="Let somebody play").dblclick()
+    spectator = await match.open("spectator")
+    await see(yellow, watchers="1 person is watching.")
+    await spectator.close()
+    await see(yellow, watchers="")
+    assert await yellow.evaluate("held.length") == 1
+    await yellow.evaluate("held[0]()")
+    await see(yellow, said="You are watching.")
+    assert await yellow.evaluate("localStorage.getItem('seats at /')") == "[]"
 
 
 async def test_seat_is_given_away_and_who_had_it_is_led_to_the_match(match):
