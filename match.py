@@ -6,9 +6,8 @@ the base protocol; a page is a connection that asked for more, by its subprotoco
 match knows nothing of the ways that lead to it, and of no file: the past follows from
 the moves.
 
-A seat is free if nobody sits there. It's open as long as whoever sits there hasn't moved:
-whoever has the code may sit down there, if it's free or if who sits there gives no sign
-of life.
+A seat is free if nobody sits there. It's open until whoever sits there has moved: with
+the code one may take it if it's free, or if who sits there gives no sign of life.
 
 """
 
