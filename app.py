@@ -42,7 +42,8 @@ WATCH = {}  # key of the spectators, or code: match
 LEFT = {}  # match: when the last connection ended
 
 # The matches at which a player waits for somebody on the local network, in the order
-# in which they began to.
+# in which they began to. The second is told of the first, the fourth of the third, so
+# that no two ever go to each other.
 WAITING = {}  # match: the code that the player was last told, None, or "" for nothing
 
 # The matches of which something has to be told, or written to the file.
@@ -150,7 +151,6 @@ def tell():
     UNTOLD.clear()
     code = None
     for number, match in enumerate(WAITING):
-        # The second is told of the first, the fourth of the third.
         tell_waiting(match, code if number % 2 else None)
         code = match.code
 
@@ -284,7 +284,7 @@ async def play(websocket, match):
     """Receive and process the events of a player or a spectator, until they leave."""
     page = websocket.subprotocol is not None
     async for message in websocket:
-        # It changes when a player makes room for somebody else.
+        # A player becomes a spectator by making room for somebody else.
         player = match.connected.get(websocket)
         try:
             event = parse(message)
@@ -376,6 +376,7 @@ async def find_seat(key):
             return match, seats[0]
         occupant = match.players[seats[0]]
         if occupant in dead:
+            # Nobody is told that they left: somebody comes in the same moment.
             match.leave(occupant)
             occupant.drop()
             return match, seats[0]

@@ -6,6 +6,9 @@ the base protocol; a page is a connection that asked for more, by its subprotoco
 match knows nothing of the ways that lead to it, and of no file: the past follows from
 the moves.
 
+A seat is free if nobody sits there. It's open until whoever sits there has moved: with
+the code one may take it if it's free, or if who sits there gives no sign of life.
+
 """
 
 import json
@@ -61,7 +64,7 @@ class Match:
         self.game = Connect4()
         self.wins = {PLAYER1: 0, PLAYER2: 0}  # in the games before this one
         self.rematch = []  # the players who asked for one, the first of them first
-        self.open = set() if code is None else {PLAYER2}  # seats that wait for a move
+        self.open = set() if code is None else {PLAYER2}  # seats, free or not
         self.code = code
         self.keys = {}  # player: key
         self.watch_key = None
@@ -128,10 +131,11 @@ class Match:
 
     def open_seat(self, seat, player):
         """
-        Let whoever has the code sit down in a seat.
+        Give a seat up, so that whoever has the code may sit down there.
 
-        ``player`` is who asks for that, or :obj:`None` for a spectator. Who opens
-        their own seat becomes a spectator.
+        ``player`` is who does that, or :obj:`None` for a spectator. Players may open
+        their own seat, and watch then, or the other's if it's free; spectators either
+        if both are.
 
         Raise :exc:`Refused` if that isn't theirs to do.
 
@@ -216,9 +220,9 @@ class Match:
 
     def make_room(self, player):
         """
-        Let somebody else have a seat: that ends a game that is over.
+        Let somebody else have a seat. If a game is over, the next one begins.
 
-        They have won no game yet, which the others see when the next one begins.
+        They have won no game yet, which the others see then.
 
         """
         if self.game.over:
