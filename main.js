@@ -27,6 +27,7 @@ const route = createRoute();
 let state = { ...INITIAL_STATE, ...route.describe(), address: window.location.host };
 let shown = describe(state); // what there is to see: see view.js
 
+let retryTimer;
 let sound = null;
 
 window.addEventListener("DOMContentLoaded", async () => {
@@ -112,7 +113,8 @@ function handleConnection(name, connection) {
     connection.reopen();
   } else {
     change({ ...newState, ...route.describe() });
-    setTimeout(() => retry(connection), RETRY_INTERVAL);
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(() => retry(connection), RETRY_INTERVAL);
   }
 }
 
