@@ -5,6 +5,7 @@ import { createBoard } from "./connect4.js";
 import { connect } from "./page/connection.js";
 import {
   INITIAL_STATE,
+  canAskRematch,
   lookBack,
   sendMove,
   update,
@@ -161,7 +162,7 @@ function offerActs(connection) {
     sit: () => go(connection, joinBy(state.keys.code)),
     watch: () => go(connection, watchBy(state.problem.watch)),
     rematch: () => {
-      if (shown.act.look !== "pressed") {
+      if (canAskRematch(state)) {
         connection.send({ type: "rematch" });
         change({ ...state, isAsking: true });
       }
