@@ -76,8 +76,6 @@ CODE_LENGTH = 6
 PLAYERS_SEND = 'A player sends "play"; in connect4.v2 also "rematch", "open" or "ping".'
 SPECTATORS_SEND = 'You are watching; in connect4.v2 you may send "open" or "ping".'
 
-PONG = json.dumps({"type": "pong"})
-
 
 def parse(message):
     """
@@ -120,16 +118,23 @@ def parse_init(message):
     return ways[0], key.lower() if len(key) == CODE_LENGTH else key
 
 
-def error(websocket, message, **details):
+async def answer(websocket, event):
+    """Send an event to one client, in answer to one of its own."""
+    # Unlike send(), this raises nothing if the client has left: what it sent before
+    # it did still counts.
+    broadcast([websocket], json.dumps(event))
+    # Yield, so that those who send much can't keep the others waiting.
+    await asyncio.sleep(0)
+
+
+async def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
         "type": "error",
         "message": message,
         **details,
     }
-    # Unlike send(), this raises nothing if the client has left: what it sent before
-    # it did still counts.
-    broadcast([websocket], json.dumps(event))
+    await answer(websocket, event)
 
 
 def change(match):
@@ -316,13 +321,13 @@ async def play(websocket, match):
                 change(match)
 
             elif event["type"] == "ping" and page:
-                broadcast([websocket], PONG)
+                await answer(websocket, {"type": "pong"})
 
             else:
                 raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
 
         except (Refused, IllegalMove) as exc:
-            error(websocket, str(exc))
+            await error(websocket, str(exc))
 
 
 async def start(websocket):
@@ -389,7 +394,7 @@ async def join(websocket, key):
     try:
         match, seat = await find_seat(key)
     except KeyError:
-        error(websocket, "Game not found.")
+        await error(websocket, "Game not found.")
         return
 
     # If somebody sits there, who comes by the code watches.
@@ -398,7 +403,7 @@ async def join(websocket, key):
         return
     if seat is None:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
-        error(websocket, "The game already has this player.", **details)
+        await error(websocket, "The game already has this player.", **details)
         return
 
     # Nothing was awaited since the seat was found to be free. Register the player,
@@ -416,7 +421,7 @@ async def watch(websocket, key):
     """Handle a connection from a spectator: watch a match."""
     # Find the match.
     if key not in WATCH:
-        error(websocket, "Game not found.")
+        await error(websocket, "Game not found.")
         return
     match = WATCH[key]
 
@@ -437,7 +442,7 @@ async def handler(websocket):
                 way, key = parse_init(await websocket.recv())
         except (Refused, TimeoutError) as exc:
             late = 'The first event, "init", did not come in time.'
-            error(websocket, str(exc) or late)
+            await error(websocket, str(exc) or late)
             await websocket.close(1008)
             return
 

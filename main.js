@@ -5,6 +5,7 @@ import { createBoard } from "./connect4.js";
 import { connect } from "./page/connection.js";
 import {
   INITIAL_STATE,
+  canAskRematch,
   lookBack,
   sendMove,
   update,
@@ -27,6 +28,7 @@ const route = createRoute();
 let state = { ...INITIAL_STATE, ...route.describe(), address: window.location.host };
 let shown = describe(state); // what there is to see: see view.js
 
+let retryTimer;
 let sound = null;
 
 window.addEventListener("DOMContentLoaded", async () => {
@@ -112,7 +114,8 @@ function handleConnection(name, connection) {
     connection.reopen();
   } else {
     change({ ...newState, ...route.describe() });
-    setTimeout(() => retry(connection), RETRY_INTERVAL);
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(() => retry(connection), RETRY_INTERVAL);
   }
 }
 
@@ -159,7 +162,7 @@ function offerActs(connection) {
     sit: () => go(connection, joinBy(state.keys.code)),
     watch: () => go(connection, watchBy(state.problem.watch)),
     rematch: () => {
-      if (shown.act.look !== "pressed") {
+      if (canAskRematch(state)) {
         connection.send({ type: "rematch" });
         change({ ...state, isAsking: true });
       }

@@ -125,7 +125,7 @@ async def test_nothing_of_a_handshake_is_kept_and_nothing_is_compressed(server):
     assert times == (10, 7, 1)
 
 
-async def test_flood_is_answered_in_many_turns(server):
+async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
     flooder, _ = await server.start(**V2)
     await flooder.hear()
     turns = 0
@@ -141,7 +141,7 @@ async def test_flood_is_answered_in_many_turns(server):
         await flooder.send(PING)
     await flooder.expect(*[PONG] * 2000)
     counting.cancel()
-    assert turns >= 25
+    assert turns >= 2000
 
 
 # Matches

@@ -10,6 +10,17 @@ from conftest import BROWSER_OPTIONS
 from helpers import forget_all
 from people import column, link, open_tab, play, press, see, start, take_turns
 
+# Count how often a connection was closed.
+COUNT_ENDS = """
+    window.ends = 0;
+    window.WebSocket = class extends WebSocket {
+        constructor(...options) {
+            super(...options);
+            this.addEventListener("close", () => ends++);
+        }
+    };
+"""
+
 
 async def test_code_is_typed_or_pasted_or_put_behind_the_address(open_page, site):
     red, join, _ = await start(open_page)
@@ -135,11 +146,23 @@ async def test_seat_that_another_tab_has_is_taken_when_that_goes(match):
     entry = await first.evaluate("history.state")
     second = await open_tab(first, f"{match.site.url}page/favicon.svg")
     await second.evaluate("entry => history.replaceState(entry, '', '/')", entry)
+    await second.clock.install()
+    await second.add_init_script(COUNT_ENDS)
     await second.reload()
     taken = "You are playing this in another tab. When that is closed, it goes on here."
     await see(second, sentence=taken, act="")
+    come_back = "document.dispatchEvent(new Event('visibilitychange'))"
+    attempts = []
+    second.on("websocket", lambda attempt: attempts.append(attempt))
+    for number in range(3):
+        await second.evaluate(come_back)
+        await second.wait_for_function(f"() => ends === {number + 2}")
+    # However often one has looked, it's tried once more.
+    await second.clock.run_for(6000)
+    await second.wait_for_function("() => ends >= 5")
+    assert len(attempts) == 4
     await first.close()
-    await second.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await second.evaluate(come_back)
     await see(second, said="You are yellow.")
     await play(second, 5)
 

@@ -5,7 +5,7 @@ import re
 from playwright.async_api import expect
 
 from helpers import RED_WINS
-from people import column, play, press, press_keys, see
+from people import LOST, column, play, press, press_keys, see
 
 
 async def see_move(page, columns, total, **facts):
@@ -62,6 +62,22 @@ async def test_spectator_looks_back_during_the_game_and_returns(match):
     # What has the focus now still looks back.
     await press_keys(page, "ArrowLeft")
     await see_move(page, [3, 3, 4], 4)
+
+
+async def test_button_that_waits_for_the_end_when_the_connection_is_lost_asks_nothing(
+    match,
+):
+    match.options = {"reduced_motion": "no-preference"}
+    await match.begin(*RED_WINS)
+    page = await match.open("red")
+    await see(page, act="Play again")
+    await page.get_by_role("button", name="Previous move").click()
+    await page.get_by_role("button", name="Next move").click()
+    await match.site.cut()
+    # The title is the first to know.
+    await see(page, title="Connect Four")
+    await page.locator(".act").dispatch_event("click")
+    await see(page, sentence=LOST)
 
 
 async def test_player_does_not_look_back_until_the_end_and_a_rematch_ends_it(match):
