@@ -36,7 +36,7 @@ STEPS = {
     "not found": error("Game not found."),
     "taken": error("The game already has this player.", watch="w"),
     "refused": error("It isn't your turn."),
-    "all left": error("Both players have left, and the game is gone."),
+    "all left": error("Nobody plays any more, and the game is gone."),
     "open": {"connection": "open"},
     "lost": {"connection": "reconnecting"},
     "stopped": {"connection": "stopped"},

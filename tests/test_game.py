@@ -107,7 +107,7 @@ async def test_page_shows_and_says_what_is_going_on(modules):
         red RY; refused; 3; closed
             | gone | The server has ended the connection. | {} | New game
         spectator RY; all left; closed
-            | gone | Both players have left, and the game is gone. | {} | New game
+            | gone | Nobody plays any more, and the game is gone. | {} | New game
     """
     await check(modules, table, "phase", "sentence", "said", "act")
 

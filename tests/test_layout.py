@@ -48,13 +48,19 @@ BOXES = """() => {
         + ".quiet > *, .lobby > *, .invitation, .invitation > *, .sign";
     const boxes = [...document.querySelectorAll(parts)].filter(isSeen)
         .map((part) => box(part.getAttribute("class"), part.getBoundingClientRect()));
-    const texts = [];
+    const texts = [], hidden = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const { data, parentElement } = walker.currentNode;
         if (data.trim() !== "" && isSeen(parentElement)) {
             const range = new Range();
             range.selectNodeContents(walker.currentNode);
+            const all = range.getBoundingClientRect();
+            const score = parentElement.closest(".score") ?? document.body;
+            const { left, right } = score.getBoundingClientRect();
+            if (all.left < left - 1 || all.right > right + 1) {
+                hidden.push(data.trim());
+            }
             // Letters are lower than the lines that fonts want for them.
             for (const { left, top, right, bottom, height } of range.getClientRects()) {
                 const inner = { top: top + height / 5, bottom: bottom - height / 5 };
@@ -63,7 +69,7 @@ BOXES = """() => {
         }
     }
     const { scrollWidth, scrollHeight } = document.documentElement;
-    return { boxes, texts, size: [scrollWidth, scrollHeight] };
+    return { boxes, texts, hidden, size: [scrollWidth, scrollHeight] };
 }"""
 
 
@@ -77,6 +83,8 @@ async def find_problems(page, width, height, font):
         seen = await page.evaluate(BOXES)
         if seen["size"][0] > width or (seen["size"][1] > height and not may_scroll):
             yield name, "scrolls", seen["size"]
+        if seen["hidden"]:
+            yield name, "hides a score", seen["hidden"]
         for part, left, top, right, bottom in seen["boxes"] + seen["texts"]:
             is_inside = left >= -1 and right <= width + 1
             if not is_inside or (not may_scroll and (top < 0 or bottom > height)):
