@@ -193,15 +193,18 @@ async function finish(board, isStep) {
   const run = ++view.run;
   const isOutdated = () => view.run !== run;
   view.isSettled = false;
-  for (const draw of [() => beginEnd(board, isStep), () => {}]) {
-    if (canMove()) {
-      await drawn();
-      await rest(animations(board, ...MOTIONS));
-      if (isOutdated()) {
-        return; // Something newer is drawn, and goes on from here.
-      }
+  if (canMove()) {
+    await standStill(board);
+    if (isOutdated()) {
+      return; // Something newer is drawn, and goes on from here.
     }
-    draw();
+  }
+  beginEnd(board, isStep);
+  if (canMove()) {
+    await standStill(board);
+    if (isOutdated()) {
+      return;
+    }
   }
   view.isSettled = true;
   for (const cellElement of board.querySelectorAll(".falling")) {
@@ -241,6 +244,12 @@ function animations(element, ...names) {
   return element
     .getAnimations({ subtree: true })
     .filter(({ animationName }) => names.includes(animationName));
+}
+
+// Wait until nothing moves on the board.
+async function standStill(board) {
+  await drawn();
+  await rest(animations(board, ...MOTIONS));
 }
 
 // Wait until animations have ended. Those that are cancelled have, and a browser that

@@ -26,7 +26,7 @@ const PATIENCE = 60_000;
 const route = createRoute();
 
 let state = { ...INITIAL_STATE, ...route.describe(), address: window.location.host };
-let shown = describe(state); // what there is to see: see view.js
+let shown; // what there is to see: see describe() in page/view.js
 
 let retryTimer;
 let sound = null;
@@ -48,6 +48,7 @@ window.addEventListener("DOMContentLoaded", async () => {
 
 function begin() {
   if (state.problem !== null) {
+    // An address that isn't understood must not begin another game in silence.
     return { send() {}, reopen() {} };
   }
   const connection = connect({

@@ -6,8 +6,9 @@ the base protocol; a page is a connection that asked for more, by its subprotoco
 match knows nothing of the ways that lead to it, and of no file: the past follows from
 the moves.
 
-A seat is free if nobody sits there. It's open until whoever sits there has moved: with
-the code one may take it if it's free, or if who sits there gives no sign of life.
+A seat is free if nobody sits there. Yellow's is open at first, and any that somebody
+opened, until whoever sits there has moved: with the code one may take it if it's free,
+or if who sits there gives no sign of life.
 
 """
 
@@ -222,7 +223,7 @@ class Match:
         """
         Let somebody else have a seat. If a game is over, the next one begins.
 
-        They have won no game yet, which the others see then.
+        They have won no game yet, which the others see at the next start.
 
         """
         if self.game.over:

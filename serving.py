@@ -10,6 +10,7 @@ plain requests as well as handshakes, so nothing else is needed.
 import asyncio
 import contextlib
 import errno
+import functools
 import gzip
 import http
 import logging
@@ -208,14 +209,18 @@ def has_local_host(headers):
     return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
 
 
+@functools.cache
 def read_files():
-    """Return the files of the page, ``{path: (bytes, type)}``."""
+    """Return the files of the page, ``{path: (bytes, the same by gzip, type)}``."""
+    # Read at the start, because later the disk could keep the games waiting. A phone on
+    # a slow network sees the board in half the time if they are compressed.
     files = [HERE / name for name in NAMES]
     files += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
-    found = {
-        f"/{file.relative_to(HERE).as_posix()}": (file.read_bytes(), TYPES[file.suffix])
-        for file in files
-    }
+    found = {}
+    for file in files:
+        body = file.read_bytes()
+        path = f"/{file.relative_to(HERE).as_posix()}"
+        found[path] = body, gzip.compress(body), TYPES[file.suffix]
     found["/"] = found.pop("/index.html")
     return found
 
@@ -228,10 +233,7 @@ async def listen(handler, host, port):
     returned accepts nobody until its method ``start_serving`` is called.
 
     """
-    # Read now, because later the disk could keep the games waiting. A phone on a slow
-    # network sees the board in half the time if they are compressed.
     files = read_files()
-    compressed = {path: gzip.compress(body) for path, (body, _) in files.items()}
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
@@ -249,12 +251,13 @@ async def listen(handler, host, port):
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
         status = 200 if path in files else 404
-        body, content_type = files.get(path, (NOT_FOUND.encode(), TYPES[".html"]))
+        not_found = NOT_FOUND.encode(), None, TYPES[".html"]
+        body, compressed, content_type = files.get(path, not_found)
         response = connection.respond(status, "")
         response.headers["Vary"] = "Accept-Encoding"
         accepted = ",".join(request.headers.get_all("Accept-Encoding"))
-        if path in files and "gzip" in re.split(r"[ ,;]+", accepted):
-            body = compressed[path]
+        if compressed is not None and "gzip" in re.split(r"[ ,;]+", accepted):
+            body = compressed
             response.headers["Content-Encoding"] = "gzip"
         response.body = body
         # Setting a header adds it to those of the same name.

@@ -267,7 +267,7 @@ export function isTaken({ problem }) {
 }
 
 // Return whether the server would accept a move of ours now.
-export function canPlay(state) {
+function canPlay(state) {
   const { sent, player } = state;
   return isCurrent(state) && sent === null && player !== null && turn(state) === player;
 }

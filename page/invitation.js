@@ -45,10 +45,10 @@ function renderLink(card, href) {
   if (link.getAttribute("href") === href) {
     return;
   }
-  const code = href.slice(-6);
+  const code = href.slice(-CODE_LENGTH);
   card.querySelector(".copy .label").textContent = "Copy";
   link.href = href;
-  setText(card.querySelector(".address"), href.slice(href.indexOf("//") + 2, -6));
+  setText(card.querySelector(".address"), href.slice(href.indexOf("//") + 2, -CODE_LENGTH));
   const letters = card.querySelector(".code span");
   setText(letters, code);
   letters.style.setProperty("--broad", code.replace(/[^mw]/g, "").length);

@@ -61,7 +61,6 @@ export function createRoute() {
 
   function describe() {
     return {
-      // An address that isn't understood must not begin another game in silence.
       ...(ways.length === 0 && { problem: { message: "This address leads to no game." } }),
       typed: CODE.test(address.key) ? address.key : "",
       hasSeat: storedSeats().length > 0,

@@ -31,10 +31,10 @@ import {
   title,
 } from "./words.js";
 
-const BACK = { name: "back", label: "Back to your game", symbol: "arrow", look: "key" };
 // The phases in which we are in a game, with somebody or until somebody comes back.
 const GAME = ["turn", "theirs", "away", "free"];
 
+const BACK = { name: "back", label: "Back to your game", symbol: "arrow", look: "key" };
 const NEW_GAME = { name: "new", label: "New game", symbol: "new", look: "key" };
 
 // Return what there is to see:

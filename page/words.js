@@ -157,7 +157,7 @@ export function askAboutSeat(player) {
   return `${capitalize(player)} left just now. Let somebody else have the seat?`;
 }
 
-export function capitalize(word) {
+function capitalize(word) {
   return word[0].toUpperCase() + word.slice(1);
 }
 

@@ -96,6 +96,8 @@ async def main(folder):
             *_, width, shown = SHEETS[name]
             figures = []
             for state, story in STATES.items():
+                # The focus that a state before it left behind isn't this one's.
+                await page.evaluate("document.activeElement.blur()")
                 await tell(page, story)
                 figures.append(await photograph(page, shown, state))
             await compose(browser, folder / f"{name}-{scheme}.png", figures, width)
