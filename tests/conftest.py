@@ -74,11 +74,11 @@ async def launch():
         port=None,
         cwd=helpers.HERE,
     ):
-        page = helpers.Page(port or helpers.free_port())
+        port = port or helpers.free_port()
         options = {"--bind": bind, "--games": games}.items()
         given = [part for option in options if option[1] for part in option]
-        process = await helpers.execute(*command, page.port, *given, cwd=cwd)
-        programs.append(program := helpers.Program(process, page))
+        process = await helpers.execute(*command, port, *given, cwd=cwd)
+        programs.append(program := helpers.Program(process, port))
         async with asyncio.timeout(helpers.TIMEOUT):
             text = await process.stdout.readuntil(b"Ctrl-C stops.\n")
         program.text = text.decode()

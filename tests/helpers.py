@@ -3,7 +3,6 @@
 import asyncio
 import collections
 import contextlib
-import itertools
 import json
 import os
 import random
@@ -15,7 +14,7 @@ import time
 from websockets.asyncio.client import connect
 
 import app
-from events import NOT_FOUND, PING, PONG, asked, played, present
+from events import NOT_FOUND, PING, PONG, played, present
 from serving import HERE, SUBPROTOCOL, listen
 
 TIMEOUT = 20  # seconds, on a busy machine
@@ -144,38 +143,34 @@ async def play_moves(red, yellow, columns, first="red", then=()):
         await player.expect(*then)
 
 
-async def begin_rematch(red, yellow, start):
-    """Both players ask for a rematch, which begins with ``start``."""
-    await red.ask()
-    await yellow.expect(asked("red"))
-    await yellow.ask()
-    await yellow.expect(asked("yellow"), start)
-    await red.expect(asked("red"), asked("yellow"), start)
-
-
 # Servers
+
+# A request that somebody begins and doesn't end.
+HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+
+Answer = collections.namedtuple("Answer", "status headers body")
 
 
 class Server:
-    """A live server, and the clients that a test has connected to it."""
+    """A live server, the clients that a test has connected to it, and raw requests."""
 
-    def __init__(self, server):
+    trust = None  # what TLS goes by, if there is TLS
+
+    def __init__(self, server=None, port=None, host="127.0.0.1"):
         self.server = server
+        self.port = port or server.sockets[0].getsockname()[1]
+        self.host = host
         self.clients = []
 
     @property
-    def port(self):
-        return self.server.sockets[0].getsockname()[1]
-
-    @property
     def address(self):
-        return f"ws://127.0.0.1:{self.port}/"
+        return f"ws://{self.host}:{self.port}/"
 
     async def connect(self, path="", *, address=None, **options):
         """Connect a client that doesn't say who it is yet."""
         # Who has not received all messages isn't waited for.
         limits = {"ping_interval": None, "max_queue": None, "close_timeout": 1}
-        options = {"compression": None, **limits, **options}
+        options = {"compression": None, "ssl": self.trust, **limits, **options}
         client = Client(await connect((address or self.address) + path, **options))
         self.clients.append(client)
         return client
@@ -239,84 +234,12 @@ class Server:
             async with self.departure():
                 await client.close()
 
-
-async def serve(port=0):
-    """Return a live server of the page and the games."""
-    server = await listen(app.handler, "127.0.0.1", port)
-    await server.start_serving()
-    return server
-
-
-async def stop(server):
-    """Stop a server, and wait until everybody has left."""
-    server.close()
-    async with asyncio.timeout(TIMEOUT):
-        await server.wait_closed()
-
-
-def forget_all():
-    """Forget all matches, at which nobody may be connected any more."""
-    matches, left = {*app.WATCH.values()}, {*app.LEFT}
-    for match in matches | left:
-        app.forget(match)
-    assert matches == left
-    assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
-    # As long as anything is untold, it's going to be told in a moment.
-    app.UNSAVED.clear()
-
-
-class Site:
-    """A live server of the page and the games, that may stop and come back."""
-
-    def __init__(self):
-        self.server = None
-        self.port = 0
-
-    async def start(self):
-        """Start the server: on any port the first time, then on the same."""
-        self.server = await serve(self.port)
-        self.port = self.server.sockets[0].getsockname()[1]
-
-    async def stop(self):
-        """Stop the server. The matches stay, as if they came from the file."""
-        if self.server is not None:
-            await stop(self.server)
-            self.server = None
-
-    async def cut(self):
-        """Let nobody reach the server until it starts again; games go on."""
-        connections = self.server.connections
-        self.server.close(close_connections=False)
-        for connection in connections:
-            connection.drop()
-        async with asyncio.timeout(TIMEOUT):
-            await self.server.wait_closed()
-        self.server = None
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}/"
-
-
-# Requests, and processes
-
-# A request that somebody begins and doesn't end.
-HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-
-Answer = collections.namedtuple("Answer", "status headers body")
-
-
-class Page:
-    """A server, seen by a client that can send anything."""
-
-    def __init__(self, port, host="127.0.0.1"):
-        self.port, self.host = port, host
-
     @contextlib.asynccontextmanager
     async def open(self, data=HALF, end=False):
         """Send some bytes, maybe as the last ones; give what reads the answer."""
         async with asyncio.timeout(TIMEOUT):
-            reader, writer = await asyncio.open_connection(self.host, self.port)
+            where = self.host, self.port
+            reader, writer = await asyncio.open_connection(*where, ssl=self.trust)
             with contextlib.closing(writer):
                 writer.write(data)
                 if end:
@@ -337,6 +260,50 @@ class Page:
         headers = dict(line.split(": ", 1) for line in lines)
         assert len(headers) == len(lines)
         return Answer(int(status.split()[1]), headers, body)
+
+
+def forget_all():
+    """Forget all matches, at which nobody may be connected any more."""
+    matches, left = {*app.WATCH.values()}, {*app.LEFT}
+    for match in matches | left:
+        app.forget(match)
+    assert matches == left
+    assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
+    # As long as anything is untold, it's going to be told in a moment.
+    app.UNSAVED.clear()
+
+
+class Site:
+    """A live server of the page and the games, that may stop and come back."""
+
+    port = 0
+
+    async def start(self):
+        """Start the server: on any port the first time, then on the same."""
+        self.server = await listen(app.handler, "127.0.0.1", self.port)
+        await self.server.start_serving()
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def stop(self):
+        """Stop the server. The matches stay, as if they came from the file."""
+        self.server.close()
+        async with asyncio.timeout(TIMEOUT):
+            await self.server.wait_closed()
+
+    async def cut(self):
+        """Let nobody reach the server until it starts again; games go on."""
+        connections = self.server.connections
+        self.server.close(close_connections=False)
+        for connection in connections:
+            connection.drop()
+        await self.stop()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+
+# Processes
 
 
 async def execute(*command, cwd=HERE):
@@ -361,36 +328,21 @@ async def result(process):
 
 def free_port():
     """Return a port that is free on all interfaces, and so is the next."""
-    families = [socket.AF_INET, *[socket.AF_INET6] * has_ipv6()]
     while True:
         # Below those that the system gives to clients, which come and go.
         port = random.randrange(10_000, 32_000)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as sockets:
-            for number, family in itertools.product((port, port + 1), families):
-                server = socket.create_server(("", number), family=family)
-                sockets.enter_context(server)
-            return port
-
-
-def has_ipv6():
-    """Return whether this machine has IPv6."""
-    with contextlib.suppress(OSError):
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    return False
+        with contextlib.suppress(OSError):
+            with socket.create_server(("", port)), socket.create_server(("", port + 1)):
+                return port
 
 
 class Program(Server):
     """The program in a process of its own, and the clients connected to it."""
 
-    def __init__(self, process, page):
-        super().__init__(server=None)
-        self.process, self.page = process, page
+    def __init__(self, process, port):
+        super().__init__(port=port)
+        self.process = process
         self.text = ""  # what it says before it's ready
-
-    @property
-    def port(self):
-        return self.page.port
 
     async def stop(self, number=signal.SIGTERM, errors=""):
         """Stop the program by a signal, and check that it ends well and in time."""

@@ -11,7 +11,7 @@ import pytest
 
 import app
 from events import NOT_EXPECTED, NOT_FOUND, TAKEN, played, present, won
-from helpers import DRAWN, RED_WINS, V2, YELLOW_WINS, expect_all, play_moves
+from helpers import DRAWN, V2, YELLOW_WINS, expect_all, play_moves
 
 # Starting, joining, watching
 
@@ -32,54 +32,41 @@ async def test_starting_gives_two_keys_and_the_first_player_may_move_at_once(ser
 
 
 # How games go, and what base clients are told of the end.
-ENDS = [
-    ([3, 3, 4], []),
-    (RED_WINS, [won("red")]),
-    (YELLOW_WINS, [won("yellow")]),
-    (DRAWN, []),
-]
+ENDS = [(YELLOW_WINS, [won("yellow")]), (DRAWN, [])]
 
 
 @pytest.mark.parametrize(("columns", "end"), ENDS)
-async def test_everybody_sees_each_move_once_and_who_won(server, columns, end):
+async def test_whoever_watches_sees_each_move_once_in_order(server, columns, end):
     red, yellow, spectator = await server.start_base_game()
     others = await server.start_base_game()
-    await play_moves(red, yellow, columns, then=end)
-    late = await server.watch(red.init["watch"])
-    await expect_all([spectator, late], *played(*columns), *end)
-    await expect_all([red, yellow, *others])
-
-
-async def test_spectators_who_join_meanwhile_see_each_move_once_in_order(server):
-    red, yellow, _ = await server.start_base_game()
 
     async def watch():
-        spectator = await server.watch(red.init["watch"])
-        await spectator.expect(*played(*DRAWN))
-        await spectator.expect_nothing()
+        newcomer = await server.watch(red.init["watch"])
+        await expect_all([newcomer], *played(*columns), *end)
 
-    async with asyncio.TaskGroup() as spectators:
-        for number, event in enumerate(played(*DRAWN)):
-            spectators.create_task(watch())
-            spectators.create_task(watch())
+    async with asyncio.TaskGroup() as newcomers:
+        for number, event in enumerate(played(*columns)):
+            newcomers.create_task(watch())
             await [red, yellow][number % 2].play(event["column"])
             for player in (red, yellow):
                 await player.expect(event)
+        newcomers.create_task(watch())
+    await expect_all([red, yellow], *end)
+    await expect_all([spectator], *played(*columns), *end)
+    await expect_all(others)
 
 
 # What is refused
 
 BAD_COLUMNS = ["-1", "7", "true", "false", "3.0", '"3"', "null", "[3]", "{}"]
-BAD_COLUMNS += ["9" * 990, "1e999", "Infinity"]
-
-BAD_PLAYERS = ["null", "true", "0", '""', '"Red"', '"green"', '["red"]', "{}"]
+BAD_COLUMNS += ["9" * 990, "1e999", "Infinity", "3e0", '"٣"', "[" * 400 + "]" * 400]
 
 # What not even a page may send.
 TO_PAGES = [
     *(message for message in NOT_EXPECTED if message != '{"type": "ping"}'),
     *('{"type": "pong"}', '{"type": "start", "player": "red"}', '{"type": "open"}'),
     *('{"type": "PING"}', '{"type": ["ping"]}', b'{"type": "ping"}'),
-    *(f'{{"type": "open", "player": {player}}}' for player in BAD_PLAYERS),
+    *('{"type": "open", "player": "Red"}', '{"type": "open", "player": ["red"]}'),
 ]
 
 ROLES = [
@@ -108,33 +95,11 @@ async def test_what_is_not_expected_is_refused_in_a_sentence(server, options, me
         await red.expect_error("from 0 to 6")
     await red.send({"type": "play"})
     await red.expect_error("from 0 to 6")
+    await yellow.play(3)
+    await yellow.expect({"type": "error", "message": "It isn't your turn."})
     await play_moves(red, yellow, [3])
     await expect_all(clients[:2])
     await expect_all(clients[2:], *played(3))
-
-
-# Moves so far, who moves then, where, and why they may not; in the order of checks.
-ILLEGAL = [
-    ([], "yellow", 3, "It isn't your turn."),
-    ([3], "red", 7, "A column is an integer from 0 to 6."),
-    ([0, 0, 0, 0, 0, 0], "red", 0, "This slot is full."),
-    ([0, 0, 0, 0, 0, 0], "yellow", 0, "It isn't your turn."),
-    (DRAWN, "yellow", 0, "The game is over."),
-    (RED_WINS, "red", 3, "The game is over."),
-    (RED_WINS, "yellow", 7, "A column is an integer from 0 to 6."),
-]
-
-
-@pytest.mark.parametrize(("columns", "player", "column", "message"), ILLEGAL)
-async def test_illegal_move_is_refused(server, columns, player, column, message):
-    red, yellow, spectator = await server.start_base_game()
-    end = [won("red")] if columns == RED_WINS else []
-    await play_moves(red, yellow, columns, then=end)
-    mover = red if player == "red" else yellow
-    await mover.play(column)
-    await mover.expect({"type": "error", "message": message})
-    await expect_all([red, yellow])
-    await expect_all([spectator], *played(*columns), *end)
 
 
 NO_INIT = [
@@ -145,10 +110,9 @@ NO_INIT = [
 ]
 
 
-@pytest.mark.parametrize("options", [{}, V2], ids=["base", "page"])
-async def test_first_message_that_is_not_init_closes_the_connection(server, options):
+async def test_first_message_that_is_not_init_closes_the_connection(server):
     for message in NO_INIT:
-        client = await server.connect(**options)
+        client = await server.connect()
         await client.send(message)
         await client.expect_error()
         await client.expect_close(1008)
@@ -161,27 +125,21 @@ async def test_silence_closes_the_connection(server, monkeypatch):
     await client.expect_close(1008)
 
 
-@pytest.mark.parametrize("options", [{}, V2], ids=["base", "page"])
-async def test_unknown_key_and_that_of_a_taken_seat_are_refused(server, options):
+async def test_unknown_key_and_that_of_a_taken_seat_are_refused(server):
     red, yellow, _ = await server.start_base_game()
     join, watch = red.init["join"], red.init["watch"]
     unknown = ["", "x" * 16, "\ud800", "é" * 20]
     for way, keys in (("join", [*unknown, watch]), ("watch", [*unknown, join])):
         for key in keys:
-            client = await server.enter({way: key}, **options)
-            await client.expect_refusal(NOT_FOUND)
-    third = await server.join(join, **options)
+            await (await server.enter({way: key})).expect_refusal(NOT_FOUND)
+    await (await server.join(join)).expect_refusal(TAKEN)
     # A page is told how it can watch instead.
-    await third.expect_refusal({**TAKEN, "watch": watch} if options else TAKEN)
+    await (await server.join(join, **V2)).expect_refusal({**TAKEN, "watch": watch})
     await expect_all([red, yellow])
 
 
 # Messages, and by what code the connection is closed.
-CLOSING = [
-    (["x" * 1025], 1009),
-    (["x" * 500] * 3, 1009),
-    ([b'{"type": "\xff"}'], 1007),
-]
+CLOSING = [(["x" * 513] * 2, 1009), ([b'{"type": "\xff"}'], 1007)]
 
 
 @pytest.mark.parametrize(("fragments", "code"), CLOSING)
@@ -199,14 +157,8 @@ async def test_page_joins_the_match_of_a_base_client(server):
     red, init = await server.start()
     yellow = await server.join(init["join"], **V2)
     keys = {"rejoin": init["join"], "watch": init["watch"]}
-    event = await yellow.receive()
-    assert event == {
-        "type": "init",
-        "player": "yellow",
-        **keys,
-        "code": None,
-        "host": None,
-    }
+    seat = {"type": "init", "player": "yellow", "code": None, "host": None}
+    await yellow.expect({**seat, **keys})
     assert (await yellow.hear())[-1] == present("red", "yellow")
     # Its seats are never open, nor can they be opened.
     spectator = await server.watch(init["watch"], **V2)

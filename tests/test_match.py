@@ -75,20 +75,6 @@ def test_seat_that_may_not_be_opened_stays_as_it_is(here, seat, player, message)
     assert [*match.players] == here
 
 
-def test_match_without_a_code_has_no_open_seats():
-    match = start_match(code=None)
-    assert match.open_seats() == []
-    with pytest.raises(Refused):
-        match.open_seat("yellow", None)
-
-
-def test_who_opens_their_own_seat_watches():
-    match = start_match("red", "yellow")
-    match.open_seat("red", "red")
-    assert [*match.connected.values()] == [None, "yellow"]
-    assert json.loads(match.presence()) == present("yellow", open=["red"], spectators=1)
-
-
 def test_score_is_that_before_the_game_and_a_newcomer_has_none():
     match = start_match("red", "yellow")
     for number, first in enumerate(["red", "yellow", "red"]):
@@ -123,14 +109,3 @@ def test_past_is_all_since_the_game_began(columns, end, base_end):
     assert told == [started(), *played(*columns), *end]
     told = [*map(json.loads, match.past(page=False))]
     assert told == [*played(*columns), *base_end]
-
-
-def test_rematch_is_refused_before_the_end_and_to_who_asks_twice():
-    match = start_match("red", "yellow", columns=RED_WINS[:-1])
-    with pytest.raises(Refused):
-        match.ask_rematch("red")
-    match.play("red", RED_WINS[-1])
-    match.ask_rematch("red")
-    with pytest.raises(Refused):
-        match.ask_rematch("red")
-    assert match.rematch == ["red"]
