@@ -236,7 +236,7 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def open(self, data=HALF, end=False):
-        """Send some bytes, maybe as the last ones; give what reads the answer."""
+        """Send some bytes, maybe as the last ones; give what reads, and writes more."""
         async with asyncio.timeout(TIMEOUT):
             where = self.host, self.port
             reader, writer = await asyncio.open_connection(*where, ssl=self.trust)
@@ -244,11 +244,11 @@ class Server:
                 writer.write(data)
                 if end:
                     writer.write_eof()
-                yield reader
+                yield reader, writer
 
     async def exchange(self, data, end=False):
         """Send some bytes, maybe as the last ones, and return all that come back."""
-        async with self.open(data, end) as reader:
+        async with self.open(data, end) as (reader, _):
             return await reader.read()
 
     async def request(self, path, *headers, method="GET"):

@@ -51,20 +51,6 @@ async def test_move_that_comes_right_before_the_end_counts(server):
     yellow.vanish()
 
 
-async def test_connection_may_end_abruptly_in_each_state(server):
-    red, yellow, spectator = await server.start_base_game()
-    alone, _ = await server.start()
-    silent = await server.connect()
-    refused = await server.join(red.init["join"])
-    for client in (refused, silent, alone, spectator, red):
-        async with server.departure():
-            client.vanish()
-    # The game of the other goes on.
-    assert len(app.JOIN) == len(app.WATCH) == 1
-    await yellow.play(4)
-    await yellow.expect_error("turn")
-
-
 async def test_write_that_fails_harms_neither_the_mover_nor_the_others(
     server, monkeypatch
 ):
@@ -82,14 +68,14 @@ async def test_write_that_fails_harms_neither_the_mover_nor_the_others(
     monkeypatch.undo()
 
 
-async def test_who_comes_back_need_not_wait_until_the_old_connection_is_closed(server):
+async def test_who_comes_back_while_the_old_connection_closes_has_the_seat(server):
     _, yellow = await server.start_game()
     yellow.freeze()
     closing = asyncio.create_task(connection_of(server, yellow).close())
     back = await server.come_back(yellow)
     await back.expect(yellow.init, started(), present("red", "yellow"))
-    await closing
     yellow.thaw()
+    await closing
 
 
 async def test_client_that_does_not_read_is_dropped(server):
@@ -137,11 +123,11 @@ async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
             turns += 1
 
     counting = asyncio.create_task(count_turns())
-    for _ in range(2000):
+    for _ in range(500):
         await flooder.send(PING)
-    await flooder.expect(*[PONG] * 2000)
+    await flooder.expect(*[PONG] * 500)
     counting.cancel()
-    assert turns >= 2000
+    assert turns >= 500
 
 
 # Matches

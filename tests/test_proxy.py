@@ -12,7 +12,6 @@ import re
 import shlex
 import shutil
 import ssl
-import urllib.request
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -70,37 +69,13 @@ class Nginx(Server):
     path = "1/"  # which of the two processes clients connect to
 
     def __init__(self, port, programs, trust):
-        super().__init__(server=None)
+        super().__init__(port=port, host="localhost")
         self.url = f"https://localhost:{port}/"
         self.programs, self.trust = programs, trust
 
     @property
     def address(self):
         return self.url.replace("http", "ws", 1) + self.path
-
-    async def connect(self, path="", **options):
-        return await super().connect(path, ssl=self.trust, **options)
-
-    async def get(self, path, **headers):
-        """Return the status, headers and body of what is at a path."""
-        request = urllib.request.Request(self.url + path, headers=headers)
-        handlers = urllib.request.HTTPSHandler(context=self.trust), NoRedirects
-        opener = urllib.request.build_opener(*handlers)
-
-        def exchange():
-            try:
-                with opener.open(request, timeout=TIMEOUT) as answer:
-                    return answer.status, answer.headers, answer.read()
-            except urllib.error.HTTPError as error:
-                with error:
-                    return error.status, error.headers, b""
-
-        return await asyncio.to_thread(exchange)
-
-
-class NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
 
 
 @pytest.fixture
@@ -138,17 +113,32 @@ async def nginx(launch, tmp_path):
     assert re.findall(r"\[(?:warn|error|crit|alert|emerg)\].*", said) == []
 
 
-async def test_visitors_come_to_a_process_and_to_nothing_but_the_page(nginx):
+async def get(nginx, path, *headers):
+    """Return what is answered to the request of a visitor."""
+    host = nginx.url.split("/")[2]
+    return await nginx.request(path, f"Host: {host}", "Connection: close", *headers)
+
+
+async def test_visitors_come_to_the_page_of_a_process_and_no_key_is_logged(nginx):
     # The same visitor comes to the same process.
-    answers = [await nginx.get("?x=y") for _ in range(3)]
-    assert {status for status, *_ in answers} == {302}
-    (place,) = {headers["Location"] for _, headers, _ in answers}
+    answers = [await get(nginx, "/?x=y") for _ in range(3)]
+    assert {answer.status for answer in answers} == {302}
+    (place,) = {answer.headers["Location"] for answer in answers}
     assert re.fullmatch(r"/[12]/\?x=y", place)
-    for path in ("1/", "2/abc234"):
-        status, _, body = await nginx.get(path)
+    for path in ("/1/", "/2/abc234"):
+        status, _, body = await get(nginx, path)
         assert (status, body) == (200, (HERE / "index.html").read_bytes())
-    for path in ("3/", "app.py", "1/app.py", "1/../app.py"):
-        assert (await nginx.get(path))[0] == 404
+    for path in ("/3/", "/app.py", "/1/app.py", "/1/../app.py"):
+        assert (await get(nginx, path)).status == 404
+    # No key is logged even when a process is gone.
+    red, _ = await nginx.start(**V2)
+    key = red.init["rejoin"]
+    await nginx.programs[0].kill()
+    with pytest.raises(InvalidStatus, match="502"):
+        await nginx.connect(f"?join={key}")
+    for path, status in {"/": 302, "/1/": 502, "/3/": 404}.items():
+        path += f"?join={key}"
+        assert (await get(nginx, path, f"Referer: {path}")).status == status
 
 
 async def test_each_path_leads_to_its_own_games_and_own_pages_only(nginx):
@@ -166,17 +156,6 @@ async def test_each_path_leads_to_its_own_games_and_own_pages_only(nginx):
     clients = [(await nginx.start(**V2))[0] for _ in range(2)]
     for client in clients:
         assert [event["type"] for event in await client.hear()] == ["start", "presence"]
-
-
-async def test_no_key_is_logged_even_when_a_process_is_gone(nginx):
-    red, _ = await nginx.start_game()
-    key = red.init["rejoin"]
-    await nginx.programs[0].kill()
-    with pytest.raises(InvalidStatus, match="502"):
-        await nginx.connect(f"?join={key}")
-    for path, status in {"": 302, "1/": 502, "3/": 404}.items():
-        url = f"{path}?join={key}"
-        assert (await nginx.get(url, Referer=nginx.url + url))[0] == status
 
 
 async def test_two_browsers_play_through_nginx(open_page, nginx):

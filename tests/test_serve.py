@@ -17,18 +17,13 @@ import pytest
 import app
 import serving
 from events import played
-from helpers import HALF, TIMEOUT, V2, Page, expect_all, free_port, has_ipv6, stop
+from helpers import HALF, TIMEOUT, V2, Server, expect_all, free_port
 
 # A whole handshake, but for the empty line and the host.
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
-
-
-@pytest.fixture
-def page(server):
-    return Page(server.port)
 
 
 # What is served
@@ -39,17 +34,17 @@ FILES = {f"/{name}": serving.HERE / name for name in NAMES}
 FILES["/"] = serving.HERE / "index.html"
 
 
-async def test_files_of_the_page_are_served_whatever_the_query(page):
+async def test_files_of_the_page_are_served_whatever_the_query(server):
     for path, file in FILES.items():
-        for query in ("", "?join=a", "?watch=b&x=/../app.py", "??", "?%00"):
-            status, headers, body = await page.request(path + query)
+        for query in ("", "?watch=b&x=/../app.py", "??%00"):
+            status, headers, body = await server.request(path + query)
             assert (status, body) == (200, file.read_bytes())
         assert headers["Content-Type"] == serving.TYPES[file.suffix]
         assert headers["Content-Length"] == str(len(body))
-        head = await page.request(path, method="HEAD")
+        head = await server.request(path, method="HEAD")
         del head.headers["Date"], headers["Date"]
         assert head == (status, headers, b"")
-        small = await page.request(path, "Accept-Encoding: br;q=1.0, gzip;q=0.8,x")
+        small = await server.request(path, "Accept-Encoding: br;q=1.0, gzip;q=0.8,x")
         assert gzip.decompress(small.body) == body
         assert small.headers["Content-Encoding"] == "gzip"
         assert small.headers["Content-Length"] == str(len(small.body))
@@ -57,26 +52,24 @@ async def test_files_of_the_page_are_served_whatever_the_query(page):
 
 
 # The short link to a match, and what sentences, mail programs and people add to it.
-CODES = ["abc234", "ABC234", "aBc23z", "000000", "abc234?join=x&/app.py"]
-CODES += ["abc234.", "abc234)", "abc234%20", "abc234_", "abc234%22%3E,", "abc234%FF"]
-CODES += ["abc234%E2%80%A6", "abc234%0D%0A", "abc234%F0%9F%99%82"]
+CODES = ["abc234", "aBc23z", "000000", "abc234?join=x&/app.py", "abc234.", "abc234)"]
+CODES += ["abc234_", "abc234%22%3E,", "abc234%FF", "abc234%0D%0A", "abc234%F0%9F%99%82"]
 
 # What else is in the folder, tricks, and what is no code, or more than a code.
 NOTHING = [
-    *("/app.py", "/README.md", "/.git/config", "/tests/conftest.py", "/index.html"),
-    *("/../../etc/passwd", "/page/../app.py", "/%2e%2e/app.py", "/page%2f../x.js"),
-    *("//main.js", "/main.js/", "\\main.js", "/MAIN.JS", "/main.js%00", "/page/"),
-    *("", "*", "main.js", "http://127.0.0.1/main.js", "/%252e%252e/app.py"),
-    *("/app.py?/main.js", "/abc23", "/abc2345", "/abc23.", "/abc.234", "/abc234.js"),
-    *("/abc234/", "/abc234%2F", "/abc234%C3%A9", "/abc234%D9%A3", "/%C3%A9bc234"),
+    *("/app.py", "/.git/config", "/tests/conftest.py", "/index.html", "/page/"),
+    *("/../../etc/passwd", "/page/../app.py", "/%2e%2e/app.py", "/%252e%252e/app.py"),
+    *("//main.js", "/main.js/", "\\main.js", "/MAIN.JS", "/main.js%00", "main.js"),
+    *("", "*", "http://127.0.0.1/main.js", "/app.py?/main.js", "/abc23", "/abc2345"),
+    *("/abc23.", "/abc234.js", "/abc234/", "/abc234%2F", "/abc234%D9%A3"),
 ]
 
 
-async def test_short_link_leads_to_the_page_and_all_else_to_a_link_to_it(page):
+async def test_short_link_leads_to_the_page_and_all_else_to_a_link_to_it(server):
     for code in CODES:
-        assert (await page.request(f"/{code}")).body == FILES["/"].read_bytes()
+        assert (await server.request(f"/{code}")).body == FILES["/"].read_bytes()
     for path in NOTHING:
-        status, headers, body = await page.request(path, "Accept-Encoding: gzip")
+        status, headers, body = await server.request(path, "Accept-Encoding: gzip")
         assert (path, status) == (path, 404)
         assert headers["Content-Type"] == "text/html; charset=utf-8"
         assert b'There is nothing here. <a href="/">' in body
@@ -88,23 +81,22 @@ POLICY = {
     "frame-ancestors 'none'",
 }
 
+UPGRADE = ["Host: x", "Upgrade: websocket"]
+ANSWERS = [
+    ("GET", "/", [], 200),
+    ("HEAD", "/nothing", [], 404),
+    ("POST", "/main.js", [], 405),
+    ("GET", "/", UPGRADE, 426),
+    ("GET", "/", [*UPGRADE, "Origin: http://y"], 403),
+]
 
-@pytest.mark.parametrize(
-    ("method", "path", "lines", "expected"),
-    [
-        ("GET", "/", [], 200),
-        ("HEAD", "/nothing", [], 404),
-        ("POST", "/main.js", [], 405),
-        ("get", "/nothing", [], 405),
-        ("GET", "/", ["Host: x", "Upgrade: websocket"], 426),
-        ("GET", "/", ["Host: x", "Upgrade: websocket", "Origin: http://y"], 403),
-    ],
-)
+
+@pytest.mark.parametrize(("method", "path", "lines", "code"), ANSWERS)
 async def test_each_answer_carries_the_headers_that_protect(
-    page, method, path, lines, expected
+    server, method, path, lines, code
 ):
-    status, headers, _ = await page.request(path, *lines, method=method)
-    assert status == expected
+    status, headers, _ = await server.request(path, *lines, method=method)
+    assert status == code
     assert headers.get("Allow") == ("GET, HEAD" if status == 405 else None)
     assert headers["Cache-Control"] == "no-cache"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -116,46 +108,36 @@ async def test_each_answer_carries_the_headers_that_protect(
 # What is no request, or too much
 
 
-async def test_request_may_be_16_kib_long_and_no_longer(page):
+async def test_request_may_be_16_kib_long_and_no_longer(server):
     limit = 16 * 1024
     data = b"GET / HTTP/1.1\r\n" + (b"X: " + 195 * b"x" + b"\r\n") * 80 + b"X: "
     longest = data.ljust(limit - 4, b"x") + b"\r\n\r\n"
-    assert b"200 OK" in await page.exchange(longest)
+    assert b"200 OK" in await server.exchange(longest)
     # Of one that is longer, it isn't waited for the end.
     for too_long in (data.ljust(limit - 3, b"x") + b"\r\n\r\n", data.ljust(limit + 1)):
         with contextlib.suppress(ConnectionError):
-            assert await page.exchange(too_long) == b""
+            assert await server.exchange(too_long) == b""
 
 
-# Pieces that come one after the other.
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        [b"GET /main.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20],
-        [HANDSHAKE + b"\r\n" + b"\x81\x90" + bytes(20)],
-        [HANDSHAKE[:9], HANDSHAKE[9:] + b"\r", b"\nx"],
-    ],
-)
-async def test_who_sends_more_than_a_request_is_dropped(page, pieces):
-    reader, writer = await asyncio.open_connection(page.host, page.port)
-    for piece in pieces:
-        writer.write(piece)
-        # The server has received the piece when it answers somebody else.
-        assert (await page.request("/")).status == 200
-    async with asyncio.timeout(TIMEOUT):
-        with contextlib.suppress(ConnectionError):
-            assert await reader.read() == b""
-    writer.close()
+async def test_who_sends_more_than_a_request_is_dropped(server):
+    for pieces in ([HANDSHAKE + b"\r\n\x81"], [HANDSHAKE + b"\r", b"\nx"]):
+        async with server.open(pieces[0]) as (reader, writer):
+            for piece in pieces[1:]:
+                # The server has received the last when it answers somebody else.
+                assert (await server.request("/")).status == 200
+                writer.write(piece)
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
 
 
 @pytest.mark.parametrize(
     "data", [b"GET / HTTP/1.1\r\n\r\n", HANDSHAKE + b"\r\n"], ids=["GET", "WebSocket"]
 )
-async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page, data):
+async def test_who_does_not_wait_for_the_answer_causes_no_traceback(server, data):
     loop = asyncio.get_running_loop()
     bell, ringer = socket.socketpair()
-    with bell, ringer, socket.create_connection((page.host, page.port)) as sock:
-        await page.request("/")
+    with bell, ringer, socket.create_connection(("127.0.0.1", server.port)) as sock:
+        await server.request("/")
 
         def hurry():
             bell.recv(1)
@@ -166,7 +148,7 @@ async def test_who_does_not_wait_for_the_answer_causes_no_traceback(page, data):
         loop.add_reader(bell, hurry)
         sock.sendall(data)
         ringer.send(b"x")
-        assert (await page.request("/")).status == 200
+        assert (await server.request("/")).status == 200
         loop.remove_reader(bell)
 
 
@@ -192,10 +174,10 @@ async def test_file_arrives_as_a_whole_however_slow_the_network_is(server):
 # Handshakes
 
 
-async def shake_hands(page, *headers):
+async def shake_hands(server, *headers):
     """Send a handshake, and return all that is answered to it before events."""
     lines = HANDSHAKE + "".join(f"{header}\r\n" for header in headers).encode()
-    async with page.open(lines + b"\r\n") as reader:
+    async with server.open(lines + b"\r\n") as (reader, _):
         answer = await reader.readuntil(b"\r\n\r\n")
         if b" 101 " not in answer:
             answer += await reader.read()
@@ -212,7 +194,6 @@ ORIGINS = {
     "more": (["X-Forwarded-Host: y", "X-Forwarded-Host: x", "Origin: http://x"], 101),
     "longer name": ([HOST, "Origin: http://games.example.evil.example"], 403),
     "user": ([HOST, "Origin: http://games.example:8000@evil.example"], 403),
-    "part of the name": ([HOST, "Origin: http://example"], 403),
     "null": ([HOST, "Origin: null"], 403),
     "garbage": ([HOST, "Origin: http://[games.example"], 403),
     "no host in either": (["Host:", "Origin: null"], 403),
@@ -223,44 +204,50 @@ ORIGINS = {
 
 @pytest.mark.parametrize(("headers", "status"), ORIGINS.values(), ids=ORIGINS)
 async def test_only_own_pages_and_clients_without_a_page_may_connect(
-    page, headers, status
+    server, headers, status
 ):
-    answer = await shake_hands(page, *headers)
+    answer = await shake_hands(server, *headers)
     assert answer.startswith(f"HTTP/1.1 {status} ")
     words = "Only this server's own page may connect.\n" if status == 403 else ""
     assert answer.endswith(f"\r\n\r\n{words}")
     assert "Server:" not in answer
 
 
-async def test_keys_are_never_logged_whatever_they_stand_in(page, log):
+async def test_keys_are_never_logged_whatever_they_stand_in(server, log):
     key = "ThisKeyIsASecret"
     referer = f"Referer: http://127.0.0.1:8000/?join={key}"
     for method in ("GET", "POST"):
-        answer = await page.request(f"/nothing?join={key}", referer, method=method)
+        answer = await server.request(f"/nothing?join={key}", referer, method=method)
         assert key not in str(answer)
     # What is no request, or breaks off, ends the connection.
     for rest in ("", " x HTTP/1.1\r\n\r\n", "\0\r\n\r\n", "x" * 9000, "é"):
-        data = await page.exchange(f"GET /?join={key}{rest}".encode(), end=True)
+        data = await server.exchange(f"GET /?join={key}{rest}".encode(), end=True)
         assert key.encode() not in data
     for length in range(0, len(HALF), 9):
-        assert b" 200 " not in await page.exchange(HALF[:length], end=True)
+        assert b" 200 " not in await server.exchange(HALF[:length], end=True)
     for origin in ("null", "http://y"):
-        await shake_hands(page, "Host: y", referer, f"Origin: {origin}")
+        await shake_hands(server, "Host: y", referer, f"Origin: {origin}")
     assert key not in log.getvalue()
 
 
 # The command line
 
 
-@pytest.mark.parametrize("arguments", ["", "8000", "65534 -b ::1 -g x"])
-def test_defaults_are_port_8000_all_interfaces_and_a_file(monkeypatch, arguments):
+ARGUMENTS = {
+    "": {"port": 8000, "bind": None, "games": None},
+    "65534 -b ::1 -g x": {"port": 65534, "bind": "::1", "games": "x"},
+}
+
+
+@pytest.mark.parametrize(("arguments", "meaning"), ARGUMENTS.items())
+def test_defaults_are_port_8000_all_interfaces_and_a_file(
+    monkeypatch, arguments, meaning
+):
     monkeypatch.setattr(sys, "argv", ["app.py", *arguments.split()])
-    port, bind, games = (65534, "::1", "x") if "-b" in arguments else (8000, None, None)
-    expected = {"port": port, "bind": bind, "games": games}
-    assert vars(app.parse_arguments()) == expected
+    assert vars(app.parse_arguments()) == meaning
 
 
-BAD_PORTS = ["0", "-1", "65535", "abc", "80.0", "9" * 5000, "1 2"]
+BAD_PORTS = ["0", "65535", "80.0", "9" * 5000, "1 2"]
 
 
 @pytest.mark.parametrize("arguments", BAD_PORTS)
@@ -279,12 +266,16 @@ def hosts(program):
 
 async def test_program_listens_on_all_interfaces_on_any_path_of_both_ports(launch):
     program = await launch(bind=None)
-    here, *network = hosts(program)
+    here, *others = hosts(program)
     assert here == "localhost"
-    for host in ("127.0.0.1", *network, *["::1"] * has_ipv6()):
+    with contextlib.suppress(OSError):
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        others.append("::1")
+    for host in ("127.0.0.1", *others):
         for port in (program.port, program.port + 1):
-            assert (await Page(port, host.strip("[]")).request("/")).status == 200
-    for path in ("", "1/", "page/game.js?join=x", "nothing"):
+            other = Server(port=port, host=host.strip("[]"))
+            assert (await other.request("/")).status == 200
+    for path in ("", "1/page/game.js?join=x"):
         red, init = await program.start(path=path)
         address = f"ws://127.0.0.1:{program.port + 1}/"
         yellow = await program.join(init["join"], address=address, path=path)
@@ -301,7 +292,7 @@ async def test_program_does_with_one_address_and_without_the_next_port(launch):
         assert hosts(program) == ["127.0.0.1"]
         await program.start()
         with pytest.raises(OSError, match=r"failed|assign"):
-            await Page(port, "::1").request("/")
+            await Server(port=port, host="::1").request("/")
         await program.stop(errors=rf"Doing without port {port + 1}: .*in use.*\n")
 
 
@@ -363,7 +354,8 @@ async def test_port_that_two_servers_take_is_had_by_the_one_that_listens_first()
         await serving.start_serving(second, port)
     with pytest.raises(SystemExit, match=taken.format(port)):
         await take()
-    await asyncio.gather(*map(stop, [*first, *second]))
+    for server in (*first, *second):
+        server.close()
 
 
 # Open files
@@ -401,13 +393,9 @@ async def test_too_many_connections_are_one_line_and_stopping_is_quiet(launch):
     words = b"Too many connections: some have to wait. See ulimit -n.\n"
     async with contextlib.AsyncExitStack() as crowd:
         for _ in range(100):
-            await crowd.enter_async_context(program.page.open())
+            await crowd.enter_async_context(program.open())
         async with asyncio.timeout(TIMEOUT):
             assert await program.process.stderr.readline() == words
-    await program.start(**V2)
-    async with contextlib.AsyncExitStack() as crowd:
-        for _ in range(100):
-            await crowd.enter_async_context(program.page.open())
         # Those who have to wait are looked at again a second later.
         await program.stop()
 
@@ -427,45 +415,40 @@ async def test_warning_that_comes_again_is_logged_once_a_minute(log, monkeypatch
 # The end
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_signal_ends_the_program_in_time_whatever_the_clients_do(launch, number):
+async def test_hangup_ends_the_program_in_time_whatever_the_clients_do(launch):
     program = await launch()
     async with contextlib.AsyncExitStack() as half_open:
         for port in (program.port, program.port + 1):
             for data in (HALF, b""):
-                await half_open.enter_async_context(Page(port).open(data))
+                await half_open.enter_async_context(Server(port=port).open(data))
         silent = await program.connect()
         idle, init = await program.start()
         stalled = await program.join(init["join"])
         spectator = await program.watch(init["watch"])
-        # A match that waits for its player.
-        away, _ = await program.start(**V2)
-        await away.close()
         await expect_all([stalled, spectator])
         stalled.freeze()
         # For this one the program waits for a sign of life of the stalled one.
         newcomer = await program.join(init["join"])
-        await program.page.request("/")
-        await program.stop(number)
+        await program.request("/")
+        await program.stop(signal.SIGHUP)
     stalled.thaw()
     for client in (silent, idle, stalled, spectator, newcomer):
         await client.expect_close(1001)
 
 
 async def test_ctrl_c_again_and_again_ends_the_program_without_a_word(launch):
-    for _ in range(2):
-        program = await launch()
-        await program.start(**V2)
-        ended = asyncio.create_task(program.process.wait())
-        async with asyncio.timeout(TIMEOUT):
-            while not ended.done():
-                # Not send_signal(), which looks for the exit status before ours does.
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(program.process.pid, signal.SIGINT)
-                await asyncio.wait([ended], timeout=0.002)
-        assert await program.process.communicate() == (b"", b"")
-        # In its last moments, Python itself has given up its signal handlers.
-        assert ended.result() in (0, -signal.SIGINT)
+    program = await launch()
+    await program.start(**V2)
+    ended = asyncio.create_task(program.process.wait())
+    async with asyncio.timeout(TIMEOUT):
+        while not ended.done():
+            # Not send_signal(), which looks for the exit status before ours does.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(program.process.pid, signal.SIGINT)
+            await asyncio.wait([ended], timeout=0.002)
+    assert await program.process.communicate() == (b"", b"")
+    # In its last moments, Python itself has given up its signal handlers.
+    assert ended.result() in (0, -signal.SIGINT)
 
 
 async def test_signal_that_is_to_be_ignored_is_ignored(launch):
