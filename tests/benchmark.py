@@ -2,16 +2,14 @@
 """
 Measure what the server costs, next to one that is made as the tutorial's is.
 
-Run it by hand, on Linux. CPU time, of all threads, and memory are those of the server's
-process alone. It's started afresh for each workload. The servers take turns, and every
-figure is the median over the rounds. The load comes from raw sockets that send frames
-built beforehand, and checks every move that every connection receives.
+Run it by hand, on Linux: ``python tests/benchmark.py [ROUNDS]``. CPU time, of
+all threads, and memory are those of the server's process alone. It's started afresh for
+each workload. The servers take turns, and every figure is the median over the rounds.
+The load checks every move that every connection receives.
 
 """
 
-import argparse
 import asyncio
-import functools
 import importlib.metadata
 import itertools
 import json
@@ -27,9 +25,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
 from websockets.asyncio.server import broadcast, serve
+from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import Opcode
+from websockets.http11 import Response
+from websockets.uri import parse_uri
 
 HERE = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(HERE))
@@ -92,88 +94,62 @@ async def run_server(port):
 
 # The load
 
-TEXT, COMPRESSED_TEXT, PING, PONG = 0x81, 0xC1, 0x89, 0x8A
-
-# A browser's handshake. The key is that of RFC 6455, section 1.3.
-REQUEST = """\
-GET / HTTP/1.1
-Host: localhost:8000
-Connection: Upgrade
-User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-Chrome/140.0.0.0 Safari/537.36
-Upgrade: websocket
-Origin: http://localhost:8000
-Accept-Encoding: gzip, deflate, br, zstd
-Accept-Language: en-GB,en;q=0.9,de-DE;q=0.8,de;q=0.7
-Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
-Sec-WebSocket-Version: 13
-Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits
-"""
+# What a browser's handshake has beside what the protocol needs, about.
+HEADERS = {
+    "Origin": "http://localhost:8000",
+    "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64) {'like ' * 10}Safari/537.36",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Accept-Language": "en-GB,en;q=0.9,de-DE;q=0.8,de;q=0.7",
+}
 
 
-@functools.cache
-def frame(head, payload):
-    """Return a frame, of less than 126 bytes, as a client sends it."""
-    if head == COMPRESSED_TEXT:
-        # A message that needs nothing of those before it can be sent anytime.
-        deflate = zlib.compressobj(wbits=-12)
-        payload = deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH)
-        payload = payload.removesuffix(b"\x00\x00\xff\xff")
-    mask = b"\x37\xfa\x21\x3d"
-    masked = bytes(a ^ b for a, b in zip(payload, itertools.cycle(mask), strict=False))
-    return bytes([head, 0x80 | len(payload)]) + mask + masked
-
-
-# There are few different events, apart from those with keys.
-decode = functools.lru_cache(10_000)(json.loads)
-
-
-class Load:
+class Client:
     """A connection to a server. ``init`` is its first message, then the server's."""
 
     def __init__(self, server, init):
-        self.server, self.init = server, init
-        self.moves, self.inflate, self.receive = 0, None, self.open
+        self.server, self.init, self.moves = server, init, 0
         self.sock = socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.send(server.request)
+        self.protocol = ClientProtocol(
+            parse_uri("ws://localhost:8000/"),
+            subprotocols=[SUBPROTOCOL] if server.name == OURS else None,
+            extensions=[ClientPerMessageDeflateFactory()],
+        )
+        request = self.protocol.connect()
+        request.headers.update(HEADERS)
+        self.protocol.send_request(request)
+        self.flush()
+
+    def flush(self):
+        self.sock.sendall(b"".join(self.protocol.data_to_send()))
 
     def send(self, message):
-        """Send a text message of a few bytes, compressed if that was agreed on."""
-        head = COMPRESSED_TEXT if self.inflate else TEXT
-        self.sock.send(frame(head, message.encode()))
+        """Send a text message, compressed if that was agreed on."""
+        self.protocol.send_text(message.encode())
+        self.flush()
 
-    def open(self):
-        """Process the response, which comes alone, and send the first message."""
-        response = self.sock.recv(4096)
-        assert response.startswith(b"HTTP/1.1 101 "), response
-        if b"permessage-deflate" in response:
-            self.inflate = zlib.decompressobj(wbits=-15)
-        self.receive = self.read
-        self.server.awaited -= 1
-        self.send(self.init)
-
-    def read(self):
-        """Process the frames that have arrived. They are whole, as they are short."""
+    def receive(self):
+        """Process what has arrived; answer what the library answers by itself."""
         data = self.sock.recv(65536)
         assert data, "The server has dropped a connection."
-        while data:
-            head, length, start = data[0], data[1], 2
-            if length == 126:
-                length, start = int.from_bytes(data[2:4]), 4
-            payload, data = data[start : start + length], data[start + length :]
-            if head == PING:
-                self.sock.send(frame(PONG, payload))
-                continue
-            if head == COMPRESSED_TEXT:
-                payload = self.inflate.decompress(payload + b"\x00\x00\xff\xff")
-            event = decode(payload)
-            if event["type"] == "play":
-                assert event == EVENTS[self.moves], event
-                self.moves += 1
+        self.protocol.receive_data(data)
+        for event in self.protocol.events_received():
+            if isinstance(event, Response):
+                assert self.protocol.handshake_exc is None
                 self.server.awaited -= 1
-            elif event["type"] == "init":
-                self.init = event
+                self.send(self.init)
+            elif event.opcode is Opcode.TEXT:
+                self.handle(json.loads(event.data))
+        self.flush()
+
+    def handle(self, event):
+        """Note what the server has told."""
+        if event["type"] == "play":
+            assert event == EVENTS[self.moves], event
+            self.moves += 1
+            self.server.awaited -= 1
+        elif event["type"] == "init":
+            self.init = event
 
 
 class Server:
@@ -183,11 +159,9 @@ class Server:
         self.name, self.clients = name, []
         self.awaited = 0  # how many responses and moves have yet to come
         self.selector = selectors.DefaultSelector()
-        protocol = f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\n" if name == OURS else ""
-        self.request = f"{REQUEST}{protocol}\n".replace("\n", "\r\n").encode()
         with socket.create_server(("", 0)) as sock:
             self.port = sock.getsockname()[1]
-        ours, other = [HERE / "app.py", "--games", games], [__file__, "--serve"]
+        ours, other = [HERE / "app.py", "--games", games], [__file__, "serve"]
         program = [sys.executable, *(ours if name == OURS else other), str(self.port)]
         self.process = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -215,25 +189,28 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
 
+    def process(self):
+        """Process what has arrived; return whether anything had."""
+        # Never wait: to wake somebody up would be charged to the server, and more often
+        # to a slow one than to one that keeps the load busy.
+        ready = self.selector.select(0)
+        for key, _ in ready:
+            key.data.receive()
+        return ready != []
+
     def receive(self, limit=0):
         """Process what arrives until only so much is awaited."""
         deadline = time.monotonic() + TIMEOUT
         while self.awaited > limit:
-            # Never wait: to wake somebody up would be charged to the server, and
-            # more often to a slow one than to one that keeps the load busy.
-            ready = self.selector.select(0)
-            for key, _ in ready:
-                key.data.receive()
-            if not ready:
+            if not self.process():
                 os.sched_yield()
             assert time.monotonic() < deadline, f"{self.awaited} haven't come."
 
     def pause(self):
-        """Process what arrives for a moment, in which no move may come."""
-        deadline = time.monotonic() + MOMENT
-        while time.monotonic() < deadline:
-            for key, _ in self.selector.select(0.01):
-                key.data.receive()
+        """Let a moment pass, in which no move may come."""
+        time.sleep(MOMENT)
+        while self.process():
+            pass
         assert self.awaited == 0, "There are too many moves."
 
     def connect(self, inits):
@@ -241,7 +218,7 @@ class Server:
         number = len(self.clients)
         for init in inits:
             self.receive(limit=49)  # and so open fifty at a time
-            self.clients.append(client := Load(self, init))
+            self.clients.append(client := Client(self, init))
             self.selector.register(client.sock, selectors.EVENT_READ, client)
             self.awaited += 1
         self.receive()
@@ -320,23 +297,15 @@ def kept(server):
             yield "starting with 10,000 matches: CPU s more", cpu_time
 
 
-def main():
-    """Measure, and print the table; or be one of the servers."""
-    parser = argparse.ArgumentParser(description="Measure what the server costs.")
-    parser.add_argument("--rounds", metavar="N", type=int, default=3, help="default: 3")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("port", nargs="?", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+def main(rounds=3):
+    """Measure, and print the table."""
     # The servers inherit the limit of open files.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if options.serve:
-        asyncio.run(run_server(options.port))
-        return
 
     figures = {}  # name: {server: [a value for each round]}
-    rounds, workloads = range(options.rounds), (games, crowd, idle, kept)
-    for _, workload, name in itertools.product(rounds, workloads, SERVERS):
+    workloads = games, crowd, idle, kept
+    for _, workload, name in itertools.product(range(rounds), workloads, SERVERS):
         with tempfile.TemporaryDirectory() as folder:
             with Server(name, f"{folder}/games") as server:
                 for figure, value in workload(server):
@@ -354,4 +323,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["serve"]:
+        asyncio.run(run_server(int(sys.argv[2])))
+    else:
+        main(*map(int, sys.argv[1:]))
