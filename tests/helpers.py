@@ -94,10 +94,6 @@ class Client:
         assert text in event["message"]
         assert len(event["message"].split()) > 2
 
-    async def expect_nothing(self):
-        """Check that the server has sent nothing that wasn't received yet."""
-        assert await self.hear() == []
-
     async def expect_close(self, code):
         """Check that the server closes the connection, with this code."""
         async with asyncio.timeout(TIMEOUT):
@@ -129,7 +125,7 @@ async def expect_all(clients, *events):
     for client in clients:
         await client.expect(*events)
     for client in clients:
-        await client.expect_nothing()
+        assert await client.hear() == []
 
 
 async def play_moves(red, yellow, columns, first="red", then=()):

@@ -147,7 +147,7 @@ async def test_message_that_ends_the_connection_harms_nobody(server, fragments, 
     red, yellow, _ = await server.start_base_game()
     await red.websocket.send(fragments, text=True)
     await red.expect_close(code)
-    await yellow.expect_nothing()
+    await expect_all([yellow])
 
 
 # Pages at a match that a base client started
@@ -167,4 +167,4 @@ async def test_page_joins_the_match_of_a_base_client(server):
     await spectator.receive_until(present("red", spectators=1))
     await spectator.open_seat("yellow")
     await spectator.expect_error("can't be opened")
-    await red.expect_nothing()
+    await expect_all([red])

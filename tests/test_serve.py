@@ -270,7 +270,7 @@ async def test_program_listens_on_all_interfaces_on_any_path_of_both_ports(launc
         red, init = await program.start(path=path)
         address = f"ws://127.0.0.1:{program.port + 1}/"
         yellow = await program.join(init["join"], address=address, path=path)
-        await yellow.expect_nothing()
+        await expect_all([yellow])
         await red.play(3)
         await expect_all([red, yellow], *played(3))
     await program.stop()
@@ -444,6 +444,6 @@ async def test_signal_that_is_to_be_ignored_is_ignored(launch):
     client, _ = await program.start()
     for number in (signal.SIGINT, signal.SIGHUP):
         program.process.send_signal(number)
-        await client.expect_nothing()
+        await expect_all([client])
     await program.start()
     await program.stop()
