@@ -10,7 +10,6 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 
 import argparse
 import asyncio
-import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -32,7 +31,7 @@ from serving import (
     take_ports,
     warn,
 )
-from store import make_row, open_games
+from store import make_row, open_games, write
 
 # The matches, by the keys and the codes that people were given.
 JOIN = {}  # key of a seat, or code: match
@@ -44,7 +43,7 @@ LEFT = {}  # match: when the last connection ended
 # The matches at which a player waits for somebody on the local network, in the order
 # in which they began to. The second is told of the first, the fourth of the third, so
 # that no two ever go to each other.
-WAITING = {}  # match: the code that the player was last told, None, or "" for nothing
+WAITING = {}  # match: what the player was last told, a code, None, or "" for nothing
 
 # The matches of which something has to be told, or written to the file.
 UNTOLD = set()
@@ -156,7 +155,13 @@ def tell():
     UNTOLD.clear()
     code = None
     for number, match in enumerate(WAITING):
-        tell_waiting(match, code if number % 2 else None)
+        event = {
+            "type": "waiting",
+            "code": code if number % 2 else None,
+        }
+        if WAITING[match] != event["code"]:
+            WAITING[match] = event["code"]
+            broadcast([find_waiting(match)], json.dumps(event))
         code = match.code
 
 
@@ -166,17 +171,6 @@ def find_waiting(match):
         if opponent(player) in match.open and match.is_free(opponent(player)):
             return websocket if websocket.subprotocol and websocket.is_local else None
     return None
-
-
-def tell_waiting(match, code):
-    """Tell a player who waits the code of somebody else who does, or None."""
-    if WAITING.get(match, "") != code:
-        WAITING[match] = code
-        event = {
-            "type": "waiting",
-            "code": code,
-        }
-        broadcast([find_waiting(match)], json.dumps(event))
 
 
 # The functions from here to leave() are no coroutines. A newcomer is registered and
@@ -208,12 +202,10 @@ def enter(websocket, match, player=None):
     """Register a player, or a spectator if ``player`` is None; send them the past."""
     match.enter(websocket, player)
     LEFT.pop(match, None)
-    replay(websocket, match)
-    if find_waiting(match) is websocket:
-        # Whoever comes has begun to wait last, and so stands at the end.
+    if player is not None:
+        # Whoever waits here begins to now, and so stands at the end.
         WAITING.pop(match, None)
-        last = next(reversed(WAITING), None)
-        tell_waiting(match, last.code if len(WAITING) % 2 else None)
+    replay(websocket, match)
     change(match)
 
 
@@ -259,22 +251,21 @@ def forget(match):
 def forget_old():
     """Forget the matches to which nobody came back in time, or that are too many."""
     overdue = time.monotonic() - GRACE_PERIOD
-    old = list(itertools.takewhile(lambda match: LEFT[match] < overdue, LEFT))
-    surplus = max(0, len(LEFT) - len(old) - MAX_KEPT)
-    if surplus:
-        # Somebody who starts many must not push out two players who are away.
-        rest = itertools.islice(LEFT, len(old), None)
-        old += sorted(rest, key=lambda match: not match.open)[:surplus]
-    for match in old:
+    for match in list(itertools.takewhile(lambda match: LEFT[match] < overdue, LEFT)):
         forget(match)
+    surplus = len(LEFT) - MAX_KEPT
+    if surplus > 0:
+        # Somebody who starts many must not push out two players who are away.
+        for match in sorted(LEFT, key=lambda match: not match.open)[:surplus]:
+            forget(match)
 
 
 def give_seat(match, player):
     """Give a seat a new key. Whoever sat there before has none any more."""
     JOIN.pop(match.keys.get(player), None)
     match.keys[player] = secrets.token_urlsafe(12)
-    JOIN[match.keys[player]] = match
     match.make_room(player)
+    keep(match)
 
 
 def new_code():
@@ -332,19 +323,14 @@ async def play(websocket, match):
 
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
-    if websocket.subprotocol is None:
-        # The second player's key is for a friend. The first can't come back.
-        match = Match()
-        seat = PLAYER2
-    else:
-        match = Match(new_code())
-        seat = PLAYER1
+    base = websocket.subprotocol is None
+    match = Match(None if base else new_code())
     match.watch_key = secrets.token_urlsafe(12)
-    give_seat(match, seat)
-    keep(match)
+    # In the base protocol, the key is for a friend. The first player can't come back.
+    give_seat(match, PLAYER2 if base else PLAYER1)
 
     # In the base protocol, send the keys to the first player.
-    if websocket.subprotocol is None:
+    if base:
         event = {
             "type": "init",
             "join": match.keys[PLAYER2],
@@ -457,21 +443,18 @@ async def handler(websocket):
             await start(websocket)
 
 
-async def save(store, thread):
+async def save(store):
     """Write what has changed to the file, in a thread, so that no game waits for it."""
     changed = [match for match in UNSAVED if match.code is not None]
     UNSAVED.clear()
-    now, today = time.monotonic(), time.time()
-    rows = {}
+    epoch = time.time() - time.monotonic()
+    rows = {match.watch_key: None for match in changed}
     for match in changed:
-        left = today - now + LEFT[match] if match in LEFT else None
-        is_kept = match.watch_key in WATCH
-        rows[match.watch_key] = make_row(match, left) if is_kept else None
-    if not rows:
-        return
-    loop = asyncio.get_running_loop()
+        if match.watch_key in WATCH:
+            left = epoch + LEFT[match] if match in LEFT else None
+            rows[match.watch_key] = make_row(match, left)
     try:
-        await loop.run_in_executor(thread, store.write, rows)
+        await asyncio.to_thread(write, store, rows)
     except sqlite3.Error as exc:
         # Try again with what is true then.
         UNSAVED.update(changed)
@@ -499,7 +482,6 @@ def parse_arguments():
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     set_up_process(stop)
 
@@ -515,23 +497,22 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        while not stop.is_set():
-            # A laptop may be on another network by now. In the thread, because Windows
-            # may wait for a server of names.
-            ADDRESSES[:] = await loop.run_in_executor(thread, find_addresses, listening)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SAVE_INTERVAL):
-                    await stop.wait()
-            forget_old()
-            await save(store, thread)
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SAVE_INTERVAL)
+        forget_old()
+        await save(store)
+        # A laptop may be on another network by now. In a thread, because Windows may
+        # wait for a server of names.
+        ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
 
-        # Whoever doesn't close in time is cut off when the event loop ends.
-        for server in servers:
-            server.close()
-        closed = [loop.create_task(server.wait_closed()) for server in servers]
-        await asyncio.wait(closed, timeout=CLOSE_TIMEOUT)
-        await save(store, thread)
+    # Whoever doesn't close in time is cut off when the event loop ends.
+    for server in servers:
+        server.close()
+    with contextlib.suppress(TimeoutError):
+        closed = asyncio.gather(*(server.wait_closed() for server in servers))
+        await asyncio.wait_for(closed, CLOSE_TIMEOUT)
+    await save(store)
     store.close()
 
 

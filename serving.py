@@ -10,7 +10,6 @@ plain requests as well as handshakes, so nothing else is needed.
 import asyncio
 import contextlib
 import errno
-import functools
 import gzip
 import http
 import logging
@@ -209,7 +208,6 @@ def has_local_host(headers):
     return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
 
 
-@functools.cache
 def read_files():
     """Return the files of the page, ``{path: (bytes, the same by gzip, type)}``."""
     # Read at the start, because later the disk could keep the games waiting. A phone on
@@ -225,6 +223,9 @@ def read_files():
     return found
 
 
+FILES = read_files()
+
+
 async def listen(handler, host, port):
     """
     Take a port for the page and the games.
@@ -233,7 +234,6 @@ async def listen(handler, host, port):
     returned accepts nobody until its method ``start_serving`` is called.
 
     """
-    files = read_files()
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
@@ -250,23 +250,22 @@ async def listen(handler, host, port):
         path = request.path.partition("?")[0]
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
-        status = 200 if path in files else 404
-        not_found = NOT_FOUND.encode(), None, TYPES[".html"]
-        body, compressed, content_type = files.get(path, not_found)
-        response = connection.respond(status, "")
-        response.headers["Vary"] = "Accept-Encoding"
+        if path not in FILES:
+            response = connection.respond(404, NOT_FOUND)
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = TYPES[".html"]
+            return response
+        response = connection.respond(200, "")
+        response.body, compressed, content_type = FILES[path]
+        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
         accepted = ",".join(request.headers.get_all("Accept-Encoding"))
-        if compressed is not None and "gzip" in re.split(r"[ ,;]+", accepted):
-            body = compressed
-            response.headers["Content-Encoding"] = "gzip"
-        response.body = body
-        # Setting a header adds it to those of the same name.
-        for name, value in (
-            ("Content-Type", content_type),
-            ("Content-Length", len(body)),
-        ):
-            del response.headers[name]
-            response.headers[name] = str(value)
+        if "gzip" in re.split(r"[ ,;]+", accepted):
+            response.body = compressed
+            headers["Content-Encoding"] = "gzip"
+        headers["Content-Length"] = str(len(response.body))
+        # To set a header adds it to those of the same name.
+        del response.headers["Content-Type"], response.headers["Content-Length"]
+        response.headers.update(headers)
         return response
 
     def complete(connection, request, response):

@@ -67,7 +67,12 @@ def make_row(match, left):
 
 
 def make_match(row):
-    """Return the match of a row. Raise ValueError if there can't be such a match."""
+    """
+    Return the match of a row.
+
+    Raise :exc:`ValueError` or :exc:`TypeError` if there can't be such a match.
+
+    """
     watch_key, code, red_key, yellow_key, first, columns, *wins, rematch, seats, _ = row
     match = Match(code)
     match.watch_key = watch_key
@@ -90,81 +95,13 @@ def make_match(row):
     return match
 
 
-class Store:
-    """
-    The file of games at a path, or a database in memory if that is ``":memory:"``.
-
-    Raise :exc:`Unusable` if the file is another program's, a later version's, or in
-    use; :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written; and
-    :exc:`sqlite3.DatabaseError` if it's damaged.
-
-    """
-
-    def __init__(self, path):
-        if path != ":memory:":
-            # It holds keys, and so it's for nobody else to read.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            check(path)
-        # The event loop opens it, and a thread writes: one after the other.
-        self.connection = sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self.prepare()
-        except sqlite3.DatabaseError as exc:
-            self.connection.close()
-            if exc.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                message = f"{path} is in use by another server. Choose another --games."
-                raise Unusable(message) from None
-            raise
-
-    def prepare(self):
-        """Lock the file, and see that it can be written."""
-        execute = self.connection.execute
-        execute("PRAGMA locking_mode = EXCLUSIVE")
-        # The header must be in the file itself before there is a write-ahead log.
-        with self.connection:
-            execute("BEGIN EXCLUSIVE")
-            execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            execute(f"PRAGMA user_version = {VERSION}")
-            execute(SCHEMA)
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = NORMAL")
-
-    def read(self):
-        """Return the matches, the one that was left longest ago first."""
-        (result,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
-        if result != "ok":
-            raise sqlite3.DatabaseError(" ".join(result.split()))
-        # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
-        self.connection.text_factory = bytes.decode
-        query = "SELECT * FROM matches ORDER BY left IS NULL, left, rowid"
-        try:
-            rows = self.connection.execute(query).fetchall()
-            return [make_match(row) for row in rows]
-        except (ValueError, TypeError) as exc:
-            raise sqlite3.DatabaseError(str(exc)) from exc
-
-    def write(self, rows):
-        """Write ``{watch_key: row}``; a match that is forgotten has None for a row."""
-        changed = [row for row in rows.values() if row is not None]
-        forgotten = [(key,) for key, row in rows.items() if row is None]
-        with self.connection:
-            self.connection.execute("BEGIN")
-            self.connection.executemany(
-                "REPLACE INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", changed
-            )
-            self.connection.executemany(
-                "DELETE FROM matches WHERE watch_key = ?", forgotten
-            )
-
-    def close(self):
-        """Close the file. Nothing but the file itself is left."""
-        self.connection.close()
-
-
 def check(path):
-    """Raise :exc:`Unusable` if a file was made by another program or version."""
+    """
+    See that a file was made by this program, in this version, or has just been made.
+
+    Raise :exc:`Unusable` or :exc:`ValueError`.
+
+    """
     # Nothing is changed, nor even locked, by who only reads the header. All else may be
     # half written, as by a server that uses the file.
     with open(path, "rb") as file:
@@ -172,7 +109,7 @@ def check(path):
     if not header:
         return
     if len(header) < HEADER.size or not header.startswith(MAGIC):
-        raise sqlite3.DatabaseError("file is not a database")
+        raise ValueError("file is not a database")
     version, application_id = HEADER.unpack(header)
     if application_id != APPLICATION_ID:
         raise Unusable(f"{path} belongs to another program. Choose another --games.")
@@ -180,17 +117,93 @@ def check(path):
         raise Unusable(f"{path} belongs to a later version. Choose another --games.")
 
 
+def open_store(path):
+    """
+    Return the connection to a file of games, and the matches in it.
+
+    The one that was left longest ago is the first. If ``path`` is ``":memory:"``, there
+    is no file. If it's damaged, it's set aside.
+
+    Raise :exc:`Unusable` if the file is another program's, a later version's, or in
+    use; and :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written.
+
+    """
+    if path != ":memory:":
+        # It holds keys, and so it's for nobody else to read.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # The event loop opens it, and a thread writes: one after the other.
+    store = sqlite3.connect(
+        path, timeout=0, isolation_level=None, check_same_thread=False
+    )
+    try:
+        if path != ":memory:":
+            check(path)
+        prepare(store)
+        return store, read(store)
+    except Unusable:
+        store.close()
+        raise
+    except sqlite3.OperationalError as exc:
+        store.close()
+        if exc.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            message = f"{path} is in use by another server. Choose another --games."
+            raise Unusable(message) from None
+        raise
+    except (sqlite3.DatabaseError, ValueError, TypeError) as exc:
+        store.close()
+        aside = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+        print(f"{path} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
+        return open_store(path)
+
+
+def prepare(store):
+    """Lock the file, and see that it can be written."""
+    store.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # The header must be in the file itself before there is a write-ahead log.
+    with store:
+        store.execute("BEGIN EXCLUSIVE")
+        store.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        store.execute(f"PRAGMA user_version = {VERSION}")
+        store.execute(SCHEMA)
+    store.execute("PRAGMA journal_mode = WAL")
+    store.execute("PRAGMA synchronous = NORMAL")
+
+
+def read(store):
+    """Return the matches. Raise ValueError, or another error, if it's damaged."""
+    (result,) = store.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        raise ValueError(" ".join(result.split()))
+    # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
+    store.text_factory = bytes.decode
+    rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
+    return [make_match(row) for row in rows]
+
+
+def write(store, rows):
+    """Write ``{watch_key: row}``; a match that is forgotten has None for a row."""
+    changed = [row for row in rows.values() if row is not None]
+    forgotten = [(key,) for key, row in rows.items() if row is None]
+    insert = "REPLACE INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    with store:
+        store.execute("BEGIN")
+        store.executemany(insert, changed)
+        store.executemany("DELETE FROM matches WHERE watch_key = ?", forgotten)
+
+
 def open_games(path, port):
     """
-    Open the file of games; return the store, and the matches in it, or exit.
+    Return what :func:`open_store` does, or exit with a message.
 
     Without a ``path``, the file has its name by the ``port``, and if it can't be
-    written, the games are in memory. If it's damaged, it's set aside.
+    written, the games are in memory.
 
     """
-    name = path or f"games-{port}.sqlite3"
     try:
-        return open_or_set_aside(name)
+        return open_store(path or f"games-{port}.sqlite3")
     except Unusable as exc:
         sys.exit(str(exc))
     except (OSError, sqlite3.OperationalError) as exc:
@@ -198,30 +211,4 @@ def open_games(path, port):
         if path is not None:
             sys.exit(message)
         print(f"{message} They end with the server.", file=sys.stderr)
-        return open_and_read(":memory:")
-
-
-def open_or_set_aside(path):
-    """Do the same, but raise what :class:`Store` does if there is no way to go on."""
-    try:
-        return open_and_read(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as exc:
-        aside = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-        for suffix in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-        message = f"{path} is damaged ({exc}): set aside as {aside}."
-        print(message, file=sys.stderr)
-        return open_and_read(path)
-
-
-def open_and_read(path):
-    """Return the store at a path, and the matches in it."""
-    store = Store(path)
-    try:
-        return store, store.read()
-    except sqlite3.DatabaseError:
-        store.close()
-        raise
+        return open_store(":memory:")

@@ -169,7 +169,7 @@ function describeTrouble(state) {
   }
   switch (connection) {
     case "unreachable":
-      return `Can’t reach the games at ${state.address}. A firewall may be why.`;
+      return `Still trying to reach ${state.address}. A firewall may be why.`;
     case "reconnecting":
       return "The connection is lost. Reconnecting…";
     case "stopped":

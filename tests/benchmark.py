@@ -40,7 +40,7 @@ from connect4 import PLAYER1, PLAYER2, Connect4  # noqa: E402
 from events import played  # noqa: E402
 from helpers import DRAWN  # noqa: E402
 from serving import SUBPROTOCOL  # noqa: E402
-from store import Store  # noqa: E402
+from store import open_games, write  # noqa: E402
 
 # Ours, for clients that are pages, and with its games in a file; and one with the
 # library's defaults.
@@ -285,12 +285,12 @@ def kept(server):
     if server.name != OURS:
         return
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(path := f"{folder}/games")
+        store, _ = open_games(path := f"{folder}/games", 8000)
         keys = [f"{number:06}" for number in range(10_000)]
         columns = "".join(map(str, DRAWN))
         game = PLAYER1, columns, 0, 0, "", "", time.time()
         rows = {key: (f"w{key}", key, f"r{key}", f"y{key}", *game) for key in keys}
-        store.write(rows)
+        write(store, rows)
         store.close()
         with Server(OURS, path) as other:
             cpu_time = other.cpu_time() - server.cpu_time()

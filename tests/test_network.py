@@ -88,7 +88,7 @@ async def test_move_whose_answer_did_not_arrive_is_made_once(players, network):
 async def test_page_that_never_got_through_says_where_it_knocks(network, site):
     network.fault = "cut"
     await network.page.goto(site.url)
-    where = f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why."
+    where = f"Still trying to reach 127.0.0.1:{site.port}. A firewall may be why."
     await see(network.page, sentence=where)
     network.fault = None
     await see(network.page, said="You are red.")

@@ -7,7 +7,6 @@ alone, or set aside; and nothing that was announced is lost, however the server 
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
 import errno
 import os
@@ -23,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 import app
 from events import NOT_FOUND, asked, played, started
 from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, execute, free_port, result
-from store import VERSION, Store, open_games
+from store import VERSION, open_games, write
 
 
 @pytest.fixture
@@ -207,19 +206,18 @@ def test_default_file_has_the_port_in_its_name_or_is_in_memory(
 async def test_full_disk_is_a_warning_and_all_is_written_when_there_is_room(
     server, file, log
 ):
-    store = Store(str(file))
-    store.connection.execute("PRAGMA max_page_count = 1")  # and so all that there are
+    store, _ = open_games(str(file), 8000)
+    store.execute("PRAGMA max_page_count = 1")  # and so all that there are
     players = [await server.start(**V2) for _ in range(100)]
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        for _ in range(2):
-            await app.save(store, thread)
-        warning = "The games can't be written to the file: database or disk is full."
-        assert log.getvalue().count(warning) == 1
-        # Of others, it's written what has changed since.
-        store.connection.execute("PRAGMA max_page_count = 10000")
-        await players[0][0].play(3)
-        await players[0][0].receive("play")
-        await app.save(store, thread)
+    for _ in range(2):
+        await app.save(store)
+    warning = "The games can't be written to the file: database or disk is full."
+    assert log.getvalue().count(warning) == 1
+    # Of others, it's written what has changed since.
+    store.execute("PRAGMA max_page_count = 10000")
+    await players[0][0].play(3)
+    await players[0][0].receive("play")
+    await app.save(store)
     store.close()
     codes, columns = ask(file, "SELECT code, columns FROM matches")
     assert sorted(codes) == sorted(init["code"] for _, init in players)
@@ -232,8 +230,8 @@ async def test_full_disk_is_a_warning_and_all_is_written_when_there_is_room(
 def make_file(file):
     """Make a file with matches that takes a few pages of 4 KiB."""
     keys = [[f"{name}{number}" for name in "wcry"] for number in range(200)]
-    store = Store(str(file))
-    store.write({row[0]: (*row, "red", "3", 0, 0, "", "", 0) for row in keys})
+    store, _ = open_games(str(file), 8000)
+    write(store, {row[0]: (*row, "red", "3", 0, 0, "", "", 0) for row in keys})
     store.close()
 
 
