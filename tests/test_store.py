@@ -12,7 +12,6 @@ import errno
 import os
 import random
 import re
-import shutil
 import sqlite3
 import sys
 
@@ -21,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 import app
 from events import NOT_FOUND, asked, played, started
-from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, execute, free_port, result
+from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, free_port
 from store import VERSION, open_games, write
 
 
@@ -235,53 +234,38 @@ def make_file(file):
     store.close()
 
 
-def make_later_file(file):
-    make_file(file)
-    ask(file, f"PRAGMA user_version = {VERSION + 1}")
-
-
 GARBAGE = random.Random(4).randbytes(8192)
 
-
-def overwrite(at, data):
-    """Return a function that overwrites a part of a file."""
-    return lambda file: file.write_bytes(
-        file.read_bytes()[:at] + data + file.read_bytes()[at + len(data) :]
-    )
-
-
-def damage_with_log(file):
-    file.write_bytes(GARBAGE)
-    file.with_name("games.sqlite3-wal").write_bytes(GARBAGE)
-
-
-def change(row):
-    """Return a function that makes rows such as there can't be."""
-    return lambda file: ask(file, f"UPDATE matches SET {row}")
-
-
+# What is written over which part of the file, or how rows are changed.
 DAMAGES = {
-    "text": lambda file: file.write_text("These are my games.\n"),
-    "no database": damage_with_log,
-    "schema": overwrite(100, GARBAGE[:3000]),
-    "index": overwrite(8192, GARBAGE[:4096]),
-    "half": lambda file: os.truncate(file, file.stat().st_size // 2),
-    "no UTF-8": change("code = CAST(x'ff' AS TEXT)"),
-    "column": change("columns = '37'"),
-    "first": change("first = 'green'"),
-    "rematch": change("rematch = 'green'"),
-    "open": change("open = 'green'"),
-    "no number": change("red_wins = 'many'"),
-    "too many": change("red_wins = 9223372036854775807"),
-    "no key": change("watch_key = NULL"),
-    "no text for a key": change("red_key = x'7230'"),
+    "text": (slice(None), b"These are my games.\n"),
+    "no database": (slice(None), GARBAGE),
+    "schema": (slice(100, 3000), GARBAGE[100:3000]),
+    "index": (slice(8192, 12288), GARBAGE[:4096]),
+    "half": (slice(12288, None), b""),
+    "no UTF-8": "code = CAST(x'ff' AS TEXT)",
+    "column": "columns = '37'",
+    "first": "first = 'green'",
+    "rematch": "rematch = 'green'",
+    "open": "open = 'green'",
+    "no number": "red_wins = 'many'",
+    "too many": "red_wins = 9223372036854775807",
+    "no key": "watch_key = NULL",
+    "no text for a key": "red_key = x'7230'",
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damaged_file_is_set_aside_with_its_log(file, capfd, damage):
     make_file(file)
-    damage(file)
+    if isinstance(damage, str):
+        ask(file, f"UPDATE matches SET {damage}")
+    else:
+        content = bytearray(file.read_bytes())
+        content[damage[0]] = damage[1]
+        file.write_bytes(content)
+        if not content.startswith(b"SQLite"):
+            file.with_name("games.sqlite3-wal").write_bytes(GARBAGE)
     damaged = contents(file)
     store, matches = open_games(str(file), 8000)
     store.close()
@@ -294,26 +278,20 @@ def test_damaged_file_is_set_aside_with_its_log(file, capfd, damage):
         assert aside.read_bytes()[100:] == content[100:]
 
 
-def make_strange_file(file):
-    """Make a file all of whose content is in its log, as a crash leaves it."""
-    songs = file.with_name("songs")
-    with contextlib.closing(sqlite3.connect(songs)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE songs (title)")
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{songs}{suffix}", f"{file}{suffix}")
+# What a file says that it is, and whose it's then.
+OTHERS = {
+    "application_id = 7": "another program",
+    f"user_version = {VERSION + 1}": "a later version",
+}
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [(make_strange_file, "another program"), (make_later_file, "a later version")],
-)
-def test_file_that_is_not_ours_is_left_alone(file, make, words):
-    make(file)
+@pytest.mark.parametrize(("header", "owner"), OTHERS.items())
+def test_file_that_is_not_ours_is_left_alone(file, header, owner):
+    make_file(file)
+    ask(file, f"PRAGMA {header}")
     before = contents(file)
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit, match=rf"{file} belongs to {owner}\."):
         open_games(str(file), 8000)
-    assert end.value.code == f"{file} belongs to {words}. Choose another --games."
     assert contents(file) == before
 
 
@@ -324,9 +302,8 @@ async def test_second_server_on_the_same_file_is_refused(launch, file):
     # header, which tells the size of the file.
     for size in (file.stat().st_size, 8192):
         os.truncate(file, size)
-        command = sys.executable, "app.py", free_port(), "--games", file
-        used = f"{file} is in use by another server. Choose another --games.\n"
-        assert await result(await execute(*command)) == (1, "", used)
+        with pytest.raises(SystemExit, match=rf"{file} is in use by another server\."):
+            open_games(str(file), 8000)
 
 
 # Sudden ends
