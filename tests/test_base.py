@@ -116,6 +116,8 @@ async def test_first_message_that_is_not_init_closes_the_connection(server):
         await client.send(message)
         await client.expect_error()
         await client.expect_close(1008)
+    # To leave without one is no error.
+    await (await server.connect()).close()
 
 
 async def test_silence_closes_the_connection(server, monkeypatch):

@@ -2,8 +2,8 @@
 
 import app
 import serving
-from events import NOT_FOUND, present, started, waiting
-from helpers import DRAWN, V2, expect_all, play_moves
+from events import present, started, waiting
+from helpers import V2, expect_all, play_moves
 
 
 async def test_everybody_is_told_who_comes_and_goes(server):
@@ -29,19 +29,6 @@ async def test_everybody_is_told_who_comes_and_goes(server):
     await play_moves(red, yellow, [3, 4])
     yellow.vanish()
     await red.expect(present("red"))
-
-
-async def test_presence_is_told_of_nothing_else_and_of_no_other_match(server):
-    red, yellow = await server.start_game()
-    await play_moves(red, yellow, DRAWN[:4])
-    silent = await server.connect(**V2)
-    for client in (red, yellow):
-        third = await server.come_back(client)
-        await third.expect_error()
-    await (await server.join("x" * 16, **V2)).expect_refusal(NOT_FOUND)
-    await silent.close()
-    await server.watch_game(*await server.start_game())
-    await expect_all([red, yellow])
 
 
 async def test_each_is_told_at_the_next_tick_only_what_differs_from_the_last(

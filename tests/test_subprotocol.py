@@ -50,15 +50,6 @@ async def test_newcomers_are_told_their_seat_and_key_and_all_that_leads_there(
         await (await server.enter({way: key}, **V2)).expect_refusal(NOT_FOUND)
 
 
-async def begin_rematch(red, yellow, start):
-    """Both players ask for a rematch, which begins with ``start``."""
-    await red.ask()
-    await yellow.expect(asked("red"))
-    await yellow.ask()
-    await yellow.expect(asked("yellow"), start)
-    await red.expect(asked("red"), asked("yellow"), start)
-
-
 async def test_another_game_begins_when_both_have_asked_for_it(server):
     red, yellow = await server.start_game()
     everybody = red, yellow, await server.watch_game(red, yellow)
@@ -83,21 +74,6 @@ async def test_another_game_begins_when_both_have_asked_for_it(server):
     await expect_all(everybody[2:], *played(3, first="yellow"))
 
 
-async def test_first_move_changes_hands_and_wins_are_counted_with_each_rematch(server):
-    red, yellow = await server.start_game()
-    wins = {"red": 0, "yellow": 0}
-    for first, second in [("red", "yellow"), ("yellow", "red")] * 2:
-        await play_moves(red, yellow, RED_WINS, first, then=[won(first)])
-        wins[first] += 1
-        await begin_rematch(red, yellow, started(second, **wins))
-    # The keys stay the same, too.
-    for player in (red, yellow):
-        await server.leave(player)
-        back = await server.come_back(player)
-        told = [player.init, started("red", **wins), present("red", "yellow")]
-        assert await back.hear() == told
-
-
 async def test_rematch_stays_asked_for_while_the_asker_is_away(server):
     red, yellow = await server.start_game()
     await play_moves(red, yellow, DRAWN, then=[DRAW])
@@ -120,7 +96,11 @@ async def test_base_clients_among_pages_get_events_of_the_base_protocol_only(ser
     for player in (red, yellow):
         await player.receive_until(present("red", "yellow", spectators=1))
     await play_moves(red, yellow, RED_WINS, then=[won("red")])
-    await begin_rematch(red, yellow, started("yellow", red=1))
+    for player in (yellow, red):
+        await player.ask()
+        await player.receive_until(asked(player.init["player"]))
+    await yellow.receive_until(started("yellow", red=1))
+    await red.receive_until(started("yellow", red=1))
     await play_moves(red, yellow, DRAWN, "yellow", then=[DRAW])
     await early.expect(*played(*RED_WINS), won("red"))
     late = await server.watch(red.init["watch"])
