@@ -156,18 +156,15 @@ class Server:
         self.server = server
         self.port = port or server.sockets[0].getsockname()[1]
         self.host = host
+        self.address = f"ws://{host}:{self.port}/"
         self.clients = []
-
-    @property
-    def address(self):
-        return f"ws://{self.host}:{self.port}/"
 
     async def connect(self, path="", *, address=None, **options):
         """Connect a client that doesn't say who it is yet."""
         # Who has not received all messages isn't waited for.
         limits = {"ping_interval": None, "max_queue": None, "close_timeout": 1}
         options = {"compression": None, "ssl": self.trust, **limits, **options}
-        client = Client(await connect((address or self.address) + path, **options))
+        client = Client(await connect(f"{address or self.address}{path}", **options))
         self.clients.append(client)
         return client
 
@@ -249,7 +246,8 @@ class Server:
 
     async def request(self, path, *headers, method="GET"):
         """Send a request, and return the answer, in which no header comes twice."""
-        lines = [f"{method} {path} HTTP/1.1", *headers, "", ""]
+        close = f"Host: {self.host}:{self.port}", "Connection: close"
+        lines = [f"{method} {path} HTTP/1.1", *close, *headers, "", ""]
         data = await self.exchange("\r\n".join(lines).encode("latin-1"))
         head, _, body = data.partition(b"\r\n\r\n")
         status, *lines = head.decode().split("\r\n")

@@ -143,24 +143,6 @@ async def start_and_leave(server, *columns):
     return match
 
 
-async def test_match_counts_as_left_when_the_last_connection_has_ended(
-    server, monkeypatch
-):
-    monkeypatch.setattr(app, "MAX_KEPT", 1)
-    first, second = [await start_and_leave(server) for _ in range(2)]
-    left = app.LEFT[first]
-    # One who watches is one who is here.
-    back = await server.watch(first.watch_key, **V2)
-    await back.receive("presence")
-    app.forget_old()
-    assert {*app.LEFT} == {second}
-    # Who has come back and gone has left last.
-    await server.leave(back)
-    assert app.LEFT[first] > left
-    app.forget_old()
-    assert {*app.LEFT} == {first}
-
-
 @pytest.mark.parametrize(("more", "kept"), [(-60, True), (60, False)])
 async def test_match_is_kept_for_a_day_with_all_its_keys(server, more, kept):
     match = await start_and_leave(server)
@@ -181,12 +163,17 @@ async def test_match_with_an_open_seat_is_forgotten_before_those_left_longer_ago
     old = await start_and_leave(server)
     app.LEFT[old] -= app.GRACE_PERIOD + 60
     # A seat is open until somebody has moved there.
-    matches = [
-        await start_and_leave(server, *moves) for moves in ([3, 4], [3], [3, 4, 5], [])
+    full, first, second = [
+        await start_and_leave(server, *moves) for moves in ([3, 4], [3], [])
     ]
-    order = [matches[number] for number in (1, 3, 0, 2)]
-    for number in range(5):
-        monkeypatch.setattr(app, "MAX_KEPT", 4 - number)
+    # One who watches is one who is here. Who has come back and gone has left last.
+    back = await server.watch(first.watch_key, **V2)
+    await back.receive("presence")
+    assert first not in app.LEFT
+    await server.leave(back)
+    order = [second, first, full]
+    for number in range(4):
+        monkeypatch.setattr(app, "MAX_KEPT", 3 - number)
         app.forget_old()
         assert {*app.LEFT} == {*order[number:]}
 

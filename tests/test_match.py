@@ -40,7 +40,6 @@ def test_yellow_s_seat_is_open_until_yellow_moves():
     [
         ([], ["red", "yellow"]),
         (["red"], ["yellow", "red"]),
-        (["yellow"], ["red", "yellow"]),
         (["yellow", "red"], ["red", "yellow"]),
     ],
 )
@@ -73,6 +72,14 @@ def test_seat_that_may_not_be_opened_stays_as_it_is(here, seat, player, message)
     assert str(refused.value) == message
     assert (match.open, match.rematch) == (set(), ["yellow", "red"])
     assert [*match.players] == here
+
+
+def test_who_opens_their_own_seat_watches_and_asks_for_no_rematch():
+    match = start_match("red", "yellow", columns=RED_WINS)
+    match.ask_rematch("red")
+    match.open_seat("red", "red")
+    assert (match.open, match.rematch) == ({"red"}, [])
+    assert [*match.connected.values()] == [None, "yellow"]
 
 
 def test_score_is_that_before_the_game_and_a_newcomer_has_none():

@@ -44,7 +44,7 @@ async def knock(server, player, number=1, key="rejoin"):
 
 async def test_many_who_knock_ask_once_and_take_no_seat_from_a_slow_link(server):
     red, link = await sit_by_link(server)
-    link.delay = 1
+    link.delay = 0.5
     taken = {**TAKEN, "watch": red.init["watch"]}
     for client in await knock(server, red, 100):
         await client.expect_refusal(taken)

@@ -16,20 +16,9 @@ import ssl
 import pytest
 from websockets.exceptions import InvalidStatus
 
+import helpers
 from events import played, won
-from helpers import (
-    HERE,
-    KEYS,
-    RED_WINS,
-    TIMEOUT,
-    V2,
-    Server,
-    execute,
-    expect_all,
-    free_port,
-    play_moves,
-    result,
-)
+from helpers import HERE, RED_WINS, TIMEOUT, V2, Server, expect_all, play_moves
 
 # Debian has it where only root looks for programs.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -63,21 +52,6 @@ http {{
 """
 
 
-class Nginx(Server):
-    """The proxy, live, and the clients that are connected through it."""
-
-    path = "1/"  # which of the two processes clients connect to
-
-    def __init__(self, port, programs, trust):
-        super().__init__(port=port, host="localhost")
-        self.url = f"https://localhost:{port}/"
-        self.programs, self.trust = programs, trust
-
-    @property
-    def address(self):
-        return self.url.replace("http", "ws", 1) + self.path
-
-
 @pytest.fixture
 async def nginx(launch, tmp_path):
     """The proxy in front of two programs. It may not write a key into its logs."""
@@ -86,50 +60,48 @@ async def nginx(launch, tmp_path):
             advice = f"no {name}: install it, on Debian with apt install {name}"
             (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
     command = [OPENSSL, *shlex.split(REQUEST)]
-    assert (await result(await execute(*command, cwd=tmp_path)))[0] == 0
-    trust = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
+    assert (await helpers.result(await helpers.execute(*command, cwd=tmp_path)))[0] == 0
 
-    programs, port = [await launch(), await launch()], free_port()
+    programs, port = [await launch(), await launch()], helpers.free_port()
     block = re.search(r"```nginx\n(.*?)```", README, re.DOTALL)[1]
     block = block.replace("listen 80;", f"listen 127.0.0.1:{port} ssl;")
     for place, program in zip(("8010", "8020"), programs, strict=True):
         block = block.replace(f"127.0.0.1:{place}", f"127.0.0.1:{program.port}")
     (tmp_path / "nginx.conf").write_text(SURROUNDINGS.format(block), encoding="utf-8")
     command = [NGINX, "-p", tmp_path, "-c", "nginx.conf", "-e", "stderr"]
-    process = await execute(*command, "-g", "daemon off; error_log stderr notice;")
+    process = await helpers.execute(
+        *command, "-g", "daemon off; error_log stderr notice;"
+    )
     said = ""
     while "start worker process " not in said:
         async with asyncio.timeout(TIMEOUT):
             line = (await process.stderr.readline()).decode()
         assert line, f"nginx ended: {said}"
         said += line
-    yield (proxy := Nginx(port, programs, trust))
+    proxy = Server(port=port, host="localhost")
+    proxy.trust = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
+    proxy.address, proxy.programs = f"wss://localhost:{port}/1/", programs
+    yield proxy
     await asyncio.gather(*(client.close() for client in proxy.clients))
     process.terminate()
-    status, _, errors = await result(process)
+    status, _, errors = await helpers.result(process)
     said += errors + (tmp_path / "access.log").read_text(encoding="utf-8")
-    assert [key for key in KEYS if key in said] == []
+    assert [key for key in helpers.KEYS if key in said] == []
     assert status == 0
     assert re.findall(r"\[(?:warn|error|crit|alert|emerg)\].*", said) == []
 
 
-async def get(nginx, path, *headers):
-    """Return what is answered to the request of a visitor."""
-    host = nginx.url.split("/")[2]
-    return await nginx.request(path, f"Host: {host}", "Connection: close", *headers)
-
-
 async def test_visitors_come_to_the_page_of_a_process_and_no_key_is_logged(nginx):
     # The same visitor comes to the same process.
-    answers = [await get(nginx, "/?x=y") for _ in range(3)]
+    answers = [await nginx.request("/?x=y") for _ in range(3)]
     assert {answer.status for answer in answers} == {302}
     (place,) = {answer.headers["Location"] for answer in answers}
     assert re.fullmatch(r"/[12]/\?x=y", place)
     for path in ("/1/", "/2/abc234"):
-        status, _, body = await get(nginx, path)
+        status, _, body = await nginx.request(path)
         assert (status, body) == (200, (HERE / "index.html").read_bytes())
     for path in ("/3/", "/app.py", "/1/app.py", "/1/../app.py"):
-        assert (await get(nginx, path)).status == 404
+        assert (await nginx.request(path)).status == 404
     # No key is logged even when a process is gone.
     red, _ = await nginx.start(**V2)
     key = red.init["rejoin"]
@@ -138,18 +110,18 @@ async def test_visitors_come_to_the_page_of_a_process_and_no_key_is_logged(nginx
         await nginx.connect(f"?join={key}")
     for path, status in {"/": 302, "/1/": 502, "/3/": 404}.items():
         path += f"?join={key}"
-        assert (await get(nginx, path, f"Referer: {path}")).status == status
+        assert (await nginx.request(path, f"Referer: {path}")).status == status
 
 
 async def test_each_path_leads_to_its_own_games_and_own_pages_only(nginx):
     red, yellow = await nginx.start_game()
     spectator = await nginx.watch_game(red, yellow)
     await play_moves(red, yellow, RED_WINS, then=[won("red")])
-    late = await nginx.watch(red.init["code"], origin=nginx.url)
+    late = await nginx.watch(red.init["code"], origin="https://localhost")
     await expect_all([spectator, late], *played(*RED_WINS), won("red"))
     with pytest.raises(InvalidStatus, match="403"):
         await nginx.connect(origin="https://evil.example")
-    nginx.path = "2/"
+    nginx.address = nginx.address.replace("/1/", "/2/")
     stranger = await nginx.join(red.init["code"], **V2)
     await stranger.expect_error("Game not found.")
     # Strangers behind a proxy are not told of each other.
@@ -161,8 +133,9 @@ async def test_each_path_leads_to_its_own_games_and_own_pages_only(nginx):
 async def test_two_browsers_play_through_nginx(open_page, nginx):
     from people import see, start, take_turns
 
-    red, join, _ = await start(open_page, url=nginx.url + nginx.path)
-    assert join.startswith(nginx.url + nginx.path)
+    url = nginx.address.replace("wss", "https")
+    red, join, _ = await start(open_page, url=url)
+    assert join.startswith(url)
     yellow = await open_page(join)
     await take_turns(red, yellow, [3, 3])
     async with red.expect_websocket() as websocket:

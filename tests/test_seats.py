@@ -8,7 +8,7 @@ How it's found out whether somebody who sits there has gone is in test_probes.py
 import pytest
 
 import app
-from events import NOT_FOUND, asked, other, played, present, started, waiting, won
+from events import NOT_FOUND, other, played, present, started, waiting, won
 from helpers import RED_WINS, V2, expect_all, play_moves
 
 SEATS = pytest.mark.parametrize("seat", ["red", "yellow"])
@@ -37,24 +37,21 @@ async def sit_down(server, seat, code):
 # The key of a seat
 
 
-@SEATS
 @pytest.mark.parametrize("options", [V2, {"subprotocols": None}], ids=["page", "base"])
-async def test_player_who_left_comes_back_by_key_and_plays_on(server, seat, options):
+async def test_player_who_left_comes_back_by_key_and_plays_on(server, options):
     red, yellow = await server.start_game()
-    leaver, stayer = pair(seat, red, yellow)
-    columns = [3] if seat == "red" else [3, 4]
-    *past, last = played(*columns, 5, 6)
-    await play_moves(red, yellow, columns)
-    await server.leave(leaver)
+    await play_moves(red, yellow, [3, 4])
+    await server.leave(yellow)
     # The game goes on meanwhile.
-    await stayer.play(5)
-    assert (await stayer.hear())[-1] == past[-1]
-    back = await server.come_back(leaver, **options)
+    *past, last = played(3, 4, 5, 6)
+    await red.play(5)
+    await red.expect(present("red"), past[-1])
+    back = await server.come_back(yellow, **options)
     if options is V2:
-        await back.expect(leaver.init, started())
+        await back.expect(yellow.init, started())
     await back.expect(*past)
     await back.play(6)
-    await stayer.expect(present("red", "yellow"), last)
+    await red.expect(present("red", "yellow"), last)
 
 
 # The code
@@ -156,22 +153,6 @@ async def test_seat_of_who_is_away_can_be_opened_by_the_other_or_a_spectator(ser
 
 
 # Taking turns
-
-
-@pytest.mark.parametrize(("seat", "away"), [("red", False), ("yellow", True)])
-async def test_request_for_a_rematch_is_gone_with_the_seat(server, seat, away):
-    red, yellow = await server.start_game()
-    await play_moves(red, yellow, RED_WINS, then=[won("red")])
-    asker, stayer = pair(seat, red, yellow)
-    await asker.ask()
-    if away:
-        await server.leave(asker)
-        await stayer.open_seat(seat)
-    else:
-        await stand_up(asker)
-    await stayer.receive_until(waiting())
-    await stayer.ask()
-    await expect_all([stayer], asked(other(seat)))
 
 
 @SEATS

@@ -81,7 +81,7 @@ POLICY = {
     "frame-ancestors 'none'",
 }
 
-UPGRADE = ["Host: x", "Upgrade: websocket"]
+UPGRADE = ["Upgrade: websocket"]
 ANSWERS = [
     ("GET", "/", [], 200),
     ("HEAD", "/nothing", [], 404),

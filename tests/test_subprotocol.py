@@ -7,23 +7,8 @@ test_base.py, and how seats change hands in test_seats.py.
 """
 
 import app
-from events import (
-    DRAW,
-    NOT_FOUND,
-    asked,
-    played,
-    present,
-    started,
-    waiting,
-    won,
-)
-from helpers import (
-    DRAWN,
-    RED_WINS,
-    V2,
-    expect_all,
-    play_moves,
-)
+from events import DRAW, NOT_FOUND, asked, played, present, started, waiting, won
+from helpers import DRAWN, RED_WINS, V2, expect_all, play_moves
 
 KEYS = {"rejoin": 16, "watch": 16, "code": 6}  # and how long they are
 
