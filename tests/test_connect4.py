@@ -38,14 +38,6 @@ def play(columns, first=PLAYER1):
     return game
 
 
-def checker_in(column, row):
-    """Return the bit of a checker of red's, as the game notes it."""
-    game = Connect4()
-    game.heights[column] = row
-    game.play(PLAYER1, column)
-    return game.checkers[PLAYER1]
-
-
 def test_either_player_may_be_first_and_checkers_land_on_top_of_others():
     game = Connect4("yellow")
     moves = ("yellow", 3), ("red", 3), ("yellow", 0)
@@ -88,7 +80,12 @@ def test_illegal_move_is_refused_and_leaves_no_trace(columns, player, column, me
 def test_there_are_69_lines_and_no_other_four_checkers_win():
     assert [len(lines) for lines in LINES] == [24, 21, 12, 12]
     lines = {frozenset(line) for line in itertools.chain(*LINES)}
-    bits = {cell: checker_in(*cell) for cell in CELLS}
+    bits = {}
+    for column, row in CELLS:
+        game = Connect4()
+        game.heights[column] = row
+        game.play(PLAYER1, column)
+        bits[column, row] = game.checkers[PLAYER1]
     for cells in itertools.combinations(CELLS, 4):
         checkers = sum(map(bits.get, cells))
         assert connect4.four_in_line(checkers) is (frozenset(cells) in lines)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import app
 from connect4 import Connect4
-from events import DRAW, NOT_EXPECTED, NOT_FOUND, TAKEN, present, won
+from events import DRAW, NOT_EXPECTED, present, won
 from helpers import TIMEOUT, V2, Server, Site, forget_all
 from store import make_match, make_row
 
@@ -60,7 +60,7 @@ class Story:
 
     async def begin(self):
         red, init = await self.server.start(**V2)
-        self.code, self.watch = init["code"], init["watch"]
+        self.code = init["code"]
         self.match = app.WATCH[self.code]
         self.keys["red"] = init["rejoin"]
         self.guests = [Guest(await self.server.watch(self.code, **V2))]
@@ -119,11 +119,8 @@ class Story:
         connect = self.server.watch if way == "watch" else self.server.join
         key = self.keys.get(way, self.lost) if way in PLAYERS else self.code.title()
         client = await connect(key, **({**V2} if page else {}))
-        if key == self.lost:
-            await client.expect_refusal(NOT_FOUND)
-        elif way in PLAYERS and self.sits(way):
-            watch = {"watch": self.watch} if page else {}
-            await client.expect_refusal({**TAKEN, **watch})
+        if key == self.lost or (way in PLAYERS and self.sits(way)):
+            await client.expect_error()
         else:
             free = self.open[0] if way == "code" and self.open else None
             seat = way if way in PLAYERS else free

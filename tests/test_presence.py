@@ -128,16 +128,3 @@ async def test_only_players_on_the_local_network_wait(server):
         player, _ = await server.start(**V2, **where, additional_headers=headers)
         await expect_waiting([player], waiting() if host in LOCAL else None)
         await server.leave(player)
-
-
-async def test_base_clients_do_not_wait(server):
-    base, _ = await server.start()
-    red, init = await server.start(**V2)
-    guest = await server.join(init["code"])
-    await expect_all([guest])
-    # The guest sits alone at an open seat now, and red watches.
-    await red.open_seat("red")
-    await red.hear()
-    players, codes = await start_waiting(server, 2)
-    await expect_waiting([*players, red], waiting(), waiting(codes[0]), None)
-    await expect_all([base, guest])

@@ -36,6 +36,8 @@ REQUEST = """
 
 # What stands around the README's configuration on Debian, but for the places.
 SURROUNDINGS = """
+daemon off;
+error_log stderr notice;
 pid nginx.pid;
 events {{}}
 http {{
@@ -59,8 +61,8 @@ async def nginx(launch, tmp_path):
         if path is None:
             advice = f"no {name}: install it, on Debian with apt install {name}"
             (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
-    command = [OPENSSL, *shlex.split(REQUEST)]
-    assert (await helpers.result(await helpers.execute(*command, cwd=tmp_path)))[0] == 0
+    process = await helpers.execute(OPENSSL, *shlex.split(REQUEST), cwd=tmp_path)
+    assert (await helpers.result(process))[0] == 0
 
     programs, port = [await launch(), await launch()], helpers.free_port()
     block = re.search(r"```nginx\n(.*?)```", README, re.DOTALL)[1]
@@ -68,16 +70,10 @@ async def nginx(launch, tmp_path):
     for place, program in zip(("8010", "8020"), programs, strict=True):
         block = block.replace(f"127.0.0.1:{place}", f"127.0.0.1:{program.port}")
     (tmp_path / "nginx.conf").write_text(SURROUNDINGS.format(block), encoding="utf-8")
-    command = [NGINX, "-p", tmp_path, "-c", "nginx.conf", "-e", "stderr"]
-    process = await helpers.execute(
-        *command, "-g", "daemon off; error_log stderr notice;"
-    )
-    said = ""
-    while "start worker process " not in said:
-        async with asyncio.timeout(TIMEOUT):
-            line = (await process.stderr.readline()).decode()
-        assert line, f"nginx ended: {said}"
-        said += line
+    command = NGINX, "-p", tmp_path, "-c", "nginx.conf", "-e", "stderr"
+    process = await helpers.execute(*command)
+    async with asyncio.timeout(TIMEOUT):
+        said = (await process.stderr.readuntil(b"start worker process ")).decode()
     proxy = Server(port=port, host="localhost")
     proxy.trust = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
     proxy.address, proxy.programs = f"wss://localhost:{port}/1/", programs

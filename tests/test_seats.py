@@ -80,6 +80,10 @@ async def test_code_leads_to_the_open_seat_or_to_watching(server):
     await third.expect(*played(3, 4))
     await third.play(3)
     await third.expect_error("watching")
+    # Nor are they told who waits.
+    await red.open_seat("red")
+    await red.hear()
+    await expect_all([yellow])
 
 
 # After how many moves what happens, and who somebody is then who has the code.
