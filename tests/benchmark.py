@@ -2,10 +2,10 @@
 """
 Measure what the server costs, next to one that is made as the tutorial's is.
 
-Run it by hand, on Linux: ``python tests/benchmark.py [ROUNDS]``. CPU time, of
-all threads, and memory are those of the server's process alone. It's started afresh for
+Run it by hand, on Linux: ``python tests/benchmark.py [ROUNDS]``. CPU time, of all
+threads, and memory are those of the server's process alone. It's started afresh for
 each workload. The servers take turns, and every figure is the median over the rounds.
-The load checks every move that every connection receives.
+Every move that every connection receives is checked.
 
 """
 
@@ -13,12 +13,10 @@ import asyncio
 import importlib.metadata
 import itertools
 import json
-import os
 import pathlib
 import re
 import resource
 import secrets
-import selectors
 import socket
 import statistics
 import subprocess
@@ -26,12 +24,8 @@ import sys
 import tempfile
 import time
 
+from websockets.asyncio.client import connect
 from websockets.asyncio.server import broadcast, serve
-from websockets.client import ClientProtocol
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.frames import Opcode
-from websockets.http11 import Response
-from websockets.uri import parse_uri
 
 HERE = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(HERE))
@@ -46,12 +40,9 @@ from store import open_games, write  # noqa: E402
 # library's defaults.
 SERVERS = OURS, TUTORIAL = "ours", "tutorial's way"
 
-# How long we wait for what has to come, and for what a server does a moment later, such
-# as telling who is here and writing to the file, in seconds.
+# How long a server may need to tell a move, and until it has done what it does a moment
+# later, such as telling who is here and writing to the file, in seconds.
 TIMEOUT, MOMENT = 60, 0.5
-
-# What is told in each game.
-EVENTS = played(*DRAWN)
 
 # The tutorial's way
 
@@ -94,62 +85,13 @@ async def run_server(port):
 
 # The load
 
-# What a browser's handshake has beside what the protocol needs, about.
-HEADERS = {
-    "Origin": "http://localhost:8000",
+# What a browser's handshake has, too, about.
+BROWSER = {
+    "Origin": "http://127.0.0.1",
     "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64) {'like ' * 10}Safari/537.36",
     "Accept-Encoding": "gzip, deflate, br, zstd",
     "Accept-Language": "en-GB,en;q=0.9,de-DE;q=0.8,de;q=0.7",
 }
-
-
-class Client:
-    """A connection to a server. ``init`` is its first message, then the server's."""
-
-    def __init__(self, server, init):
-        self.server, self.init, self.moves = server, init, 0
-        self.sock = socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.protocol = ClientProtocol(
-            parse_uri("ws://localhost:8000/"),
-            subprotocols=[SUBPROTOCOL] if server.name == OURS else None,
-            extensions=[ClientPerMessageDeflateFactory()],
-        )
-        request = self.protocol.connect()
-        request.headers.update(HEADERS)
-        self.protocol.send_request(request)
-        self.flush()
-
-    def flush(self):
-        self.sock.sendall(b"".join(self.protocol.data_to_send()))
-
-    def send(self, message):
-        """Send a text message, compressed if that was agreed on."""
-        self.protocol.send_text(message.encode())
-        self.flush()
-
-    def receive(self):
-        """Process what has arrived; answer what the library answers by itself."""
-        data = self.sock.recv(65536)
-        assert data, "The server has dropped a connection."
-        self.protocol.receive_data(data)
-        for event in self.protocol.events_received():
-            if isinstance(event, Response):
-                assert self.protocol.handshake_exc is None
-                self.server.awaited -= 1
-                self.send(self.init)
-            elif event.opcode is Opcode.TEXT:
-                self.handle(json.loads(event.data))
-        self.flush()
-
-    def handle(self, event):
-        """Note what the server has told."""
-        if event["type"] == "play":
-            assert event == EVENTS[self.moves], event
-            self.moves += 1
-            self.server.awaited -= 1
-        elif event["type"] == "init":
-            self.init = event
 
 
 class Server:
@@ -157,8 +99,6 @@ class Server:
 
     def __init__(self, name, games):
         self.name, self.clients = name, []
-        self.awaited = 0  # how many responses and moves have yet to come
-        self.selector = selectors.DefaultSelector()
         with socket.create_server(("", 0)) as sock:
             self.port = sock.getsockname()[1]
         ours, other = [HERE / "app.py", "--games", games], [__file__, "serve"]
@@ -176,8 +116,6 @@ class Server:
         # Seeing thousands of connections off would keep it busy.
         self.process.kill()
         self.process.communicate()
-        for client in self.clients:
-            client.sock.close()
 
     def cpu_time(self):
         """Return the seconds of CPU time that the process has used so far."""
@@ -189,98 +127,87 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
 
-    def process(self):
-        """Process what has arrived; return whether anything had."""
-        # Never wait: to wake somebody up would be charged to the server, and more often
-        # to a slow one than to one that keeps the load busy.
-        ready = self.selector.select(0)
-        for key, _ in ready:
-            key.data.receive()
-        return ready != []
+    async def enter(self, init):
+        """Open a connection, send its first message, and return it."""
+        client = await connect(
+            f"ws://127.0.0.1:{self.port}/",
+            subprotocols=[SUBPROTOCOL] if self.name == OURS else None,
+            user_agent_header=None,
+            additional_headers=BROWSER,
+            ping_interval=None,
+            max_queue=None,
+        )
+        await client.send(json.dumps({"type": "init", **init}))
+        self.clients.append(client)
+        return client
 
-    def receive(self, limit=0):
-        """Process what arrives until only so much is awaited."""
-        deadline = time.monotonic() + TIMEOUT
-        while self.awaited > limit:
-            if not self.process():
-                os.sched_yield()
-            assert time.monotonic() < deadline, f"{self.awaited} haven't come."
+    async def enter_all(self, inits):
+        """Do that for each first message, fifty at a time."""
+        clients = []
+        while inits:
+            clients += await asyncio.gather(*map(self.enter, inits[:50]))
+            inits = inits[50:]
+        await asyncio.sleep(MOMENT)
+        return clients
 
-    def pause(self):
-        """Let a moment pass, in which no move may come."""
-        time.sleep(MOMENT)
-        while self.process():
-            pass
-        assert self.awaited == 0, "There are too many moves."
+    async def start(self, number):
+        """Start games. Return their players, as pairs, and the last key to watch."""
+        reds = await self.enter_all([{}] * number)
+        events = [json.loads(await red.recv()) for red in reds]
+        key = "code" if self.name == OURS else "join"
+        yellows = await self.enter_all([{"join": event[key]} for event in events])
+        return [*zip(reds, yellows, strict=True)], events[-1]["watch"]
 
-    def connect(self, inits):
-        """Open a connection for each first message. Return the clients."""
-        number = len(self.clients)
-        for init in inits:
-            self.receive(limit=49)  # and so open fifty at a time
-            self.clients.append(client := Client(self, init))
-            self.selector.register(client.sock, selectors.EVENT_READ, client)
-            self.awaited += 1
-        self.receive()
-        return self.clients[number:]
-
-    def start(self, number):
-        """Start games. Return their players, as pairs."""
-        reds = self.connect(['{"type": "init"}'] * number)
-        self.pause()
-        keys = [red.init["code" if self.name == OURS else "join"] for red in reds]
-        inits = [json.dumps({"type": "init", "join": key}) for key in keys]
-        yellows = self.connect(inits)
-        self.pause()
-        return [*zip(reds, yellows, strict=True)]
-
-    def play(self, pairs):
+    async def play(self, pairs):
         """Play games; all have seen a move in each of them before the next comes."""
-        for ply, column in enumerate(DRAWN):
-            self.awaited = len(self.clients)
+        for ply, move in enumerate(played(*DRAWN)):
             for pair in pairs:
-                pair[ply % 2].send(f'{{"type": "play", "column": {column}}}')
-            self.receive()
-        self.pause()
+                event = {"type": "play", "column": move["column"]}
+                await pair[ply % 2].send(json.dumps(event))
+            async with asyncio.timeout(TIMEOUT):
+                for client in self.clients:
+                    while (event := json.loads(await client.recv()))["type"] != "play":
+                        pass
+                    assert event == move
+        await asyncio.sleep(MOMENT)
 
 
 # The workloads: each yields pairs of a figure's name and its value
 
 
-def games(server):
+async def games(server):
     """Play many games at once."""
-    pairs = server.start(200)
+    pairs, _ = await server.start(200)
     cpu_time = server.cpu_time()
-    server.play(pairs)
-    cpu_time = (server.cpu_time() - cpu_time) / len(pairs) / len(EVENTS)
+    await server.play(pairs)
+    cpu_time = (server.cpu_time() - cpu_time) / len(pairs) / len(DRAWN)
     yield "a move in one of 200 games: CPU µs", cpu_time * 1e6
 
 
-def crowd(server):
+async def crowd(server):
     """Play a game that many watch."""
-    [(red, yellow)] = server.start(1)
-    init = json.dumps({"type": "init", "watch": red.init["watch"]})
+    pairs, watch_key = await server.start(1)
     began = server.cpu_time()
-    server.connect([init] * 1000)
-    server.pause()
+    await server.enter_all([{"watch": watch_key}] * 1000)
     connected = server.cpu_time()
-    server.play([(red, yellow)])
-    cpu_time = (server.cpu_time() - connected) / len(server.clients) / len(EVENTS)
+    await server.play(pairs)
+    cpu_time = (server.cpu_time() - connected) / len(server.clients) / len(DRAWN)
     yield "a move to one of 1,000 spectators: CPU µs", cpu_time * 1e6
     yield "connecting a page, of 1,000 at one game: CPU ms", connected - began
 
 
-def idle(server):
+async def idle(server):
     """Start games, and leave them alone."""
-    server.play(server.start(1))  # so that what is loaded or built only once is there
+    # What is loaded or built only once is there then.
+    await server.play((await server.start(1))[0])
     memory, cpu_time = server.memory(), server.cpu_time()
-    server.start(2500)
+    await server.start(2500)
     cpu_time, memory = server.cpu_time() - cpu_time, server.memory() - memory
     yield "connecting a page, of 5,000 at 2,500 games: CPU ms", cpu_time / 5000 * 1e3
     yield "a page that is connected: KiB", memory / 5000
 
 
-def kept(server):
+async def kept(server):
     """Start ours with the games of a day."""
     if server.name != OURS:
         return
@@ -297,6 +224,13 @@ def kept(server):
             yield "starting with 10,000 matches: CPU s more", cpu_time
 
 
+async def measure(workload, name):
+    """Return what a workload yields at a server that has just begun."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Server(name, f"{folder}/games") as server:
+            return [figure async for figure in workload(server)]
+
+
 def main(rounds=3):
     """Measure, and print the table."""
     # The servers inherit the limit of open files.
@@ -306,10 +240,8 @@ def main(rounds=3):
     figures = {}  # name: {server: [a value for each round]}
     workloads = games, crowd, idle, kept
     for _, workload, name in itertools.product(range(rounds), workloads, SERVERS):
-        with tempfile.TemporaryDirectory() as folder:
-            with Server(name, f"{folder}/games") as server:
-                for figure, value in workload(server):
-                    figures.setdefault(figure, {}).setdefault(name, []).append(value)
+        for figure, value in asyncio.run(measure(workload, name)):
+            figures.setdefault(figure, {}).setdefault(name, []).append(value)
 
     print("| | ours | tutorial's way | ratio |\n|---|---:|---:|---:|")
     for figure, values in figures.items():
