@@ -17,6 +17,7 @@ import pathlib
 import re
 import resource
 import secrets
+import signal
 import socket
 import statistics
 import subprocess
@@ -161,9 +162,12 @@ class Server:
     async def play(self, pairs):
         """Play games; all have seen a move in each of them before the next comes."""
         for ply, move in enumerate(played(*DRAWN)):
+            event = json.dumps({"type": "play", "column": move["column"]})
+            # The server finds all at once, however slow the load is.
+            self.process.send_signal(signal.SIGSTOP)
             for pair in pairs:
-                event = {"type": "play", "column": move["column"]}
-                await pair[ply % 2].send(json.dumps(event))
+                await pair[ply % 2].send(event)
+            self.process.send_signal(signal.SIGCONT)
             async with asyncio.timeout(TIMEOUT):
                 for client in self.clients:
                     while (event := json.loads(await client.recv()))["type"] != "play":

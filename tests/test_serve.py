@@ -5,7 +5,6 @@ import contextlib
 import functools
 import gzip
 import os
-import pathlib
 import re
 import resource
 import signal
@@ -18,7 +17,7 @@ import pytest
 import app
 import serving
 from events import played
-from helpers import HALF, TIMEOUT, V2, Server, expect_all, free_port
+from helpers import HALF, TIMEOUT, V2, Server, execute, expect_all, free_port, result
 
 # A whole handshake, but for the empty line and the host.
 HANDSHAKE = (
@@ -426,7 +425,7 @@ async def test_ctrl_c_again_and_again_ends_the_program_without_a_word(launch):
 async def test_signal_that_is_to_be_ignored_is_ignored(launch):
     # As nohup does, and as a shell has its background jobs ignore Ctrl-C.
     program = await launch(command=after('trap "" INT HUP'))
-    status = pathlib.Path(f"/proc/{program.process.pid}/status").read_text()
-    ignored = int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16)
+    cat = await execute("cat", f"/proc/{program.process.pid}/status")
+    ignored = int(re.search(r"SigIgn:\s*(\w+)", (await result(cat))[1])[1], 16)
     assert [number for number in (1, 2, 15) if ignored >> number - 1 & 1] == [1, 2]
     await program.stop()
