@@ -364,6 +364,7 @@ def test_limit_is_raised_where_no_limit_is_too_much(monkeypatch, raised):
 
 async def test_too_many_connections_are_one_line_and_stopping_is_quiet(launch):
     program = await launch(command=after("ulimit -n 64"))
+    await program.start_game()
     words = b"Too many connections: some have to wait. See ulimit -n.\n"
     async with contextlib.AsyncExitStack() as crowd:
         for _ in range(100):
