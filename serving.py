@@ -125,21 +125,16 @@ class Connection(ServerConnection):
 
     def data_received(self, data):
         """Drop a client that sends too long a request, or more than that."""
-        if self.request is None:
+        # RFC 6455, section 4.1, forbids to send anything before the answer has come.
+        # websockets (17.4) takes it for frames, ends the connection, and fails to
+        # answer then, with a traceback.
+        if self.response is None:
             self.head += data
             surplus = self.head.partition(END_OF_REQUEST)[2]
             if len(self.head) > MAX_REQUEST or surplus:
                 self.drop()
                 return
-        elif self.response is None:
-            # RFC 6455, section 4.1, forbids to send anything before the answer has
-            # come. websockets (17.4) takes it for frames, ends the connection, and
-            # fails to answer then, with a traceback.
-            self.drop()
-            return
         super().data_received(data)
-        if self.request is not None:
-            self.head = b""
 
     def pause_writing(self):
         """Drop a client that doesn't read: more than ``write_limit`` is unsent."""
@@ -278,8 +273,8 @@ async def listen(handler, host, port):
     def handle(connection):
         """Let the handler have a connection when its handshake is over."""
         # Nobody needs what was said then any more, and it has keys in it.
+        connection.head = connection.request.path = ""
         connection.request.headers.clear()
-        connection.request.path = ""
         connection.response.headers.clear()
         return handler(connection)
 
