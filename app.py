@@ -23,14 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from addresses import find_addresses, print_addresses
 from connect4 import PLAYER1, PLAYER2, IllegalMove
 from match import DRAW, MOVES, WINS, Match, Refused, opponent
-from serving import (
-    PRESENCE_INTERVAL,
-    is_alive,
-    set_up_process,
-    start_serving,
-    take_ports,
-    warn,
-)
+from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
 # The matches, by the keys and the codes that people were given.
@@ -491,7 +484,8 @@ async def main():
     for match in matches:
         keep(match)
         LEFT[match] = time.monotonic()
-    await start_serving(servers, arguments.port)
+    for server in servers:
+        await server.start_serving()
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = find_addresses(listening)
     print_addresses(listening, ADDRESSES, arguments.port)

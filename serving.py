@@ -54,8 +54,6 @@ SEND_BUFFER = 64 * 1024
 # How often a warning that comes again and again is logged, in seconds.
 WARNING_INTERVAL = 60
 
-PORT_TAKEN = "Port {} is taken. Try another one: app.py PORT"
-
 LOGGER = logging.getLogger("connect4")
 
 # The library logs what is requested and received, and that includes keys. Of what
@@ -309,30 +307,18 @@ async def listen(handler, host, port):
 
 async def take_ports(handler, host, port):
     """Return the servers, which don't accept anybody yet, or exit with a message."""
-    try:
-        servers = [await listen(handler, host, port)]
-    except (socket.gaierror, UnicodeError):
-        sys.exit(f"{host} is not an address of this machine.")
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            sys.exit(PORT_TAKEN.format(port))
-        sys.exit(f"Cannot listen on port {port}: {exc.strerror or exc}.")
-    try:
-        # Clients of the tutorial look for WebSockets there.
-        servers.append(await listen(handler, host, port + 1))
-    except OSError as exc:
-        print(f"Doing without port {port + 1}: {exc.strerror or exc}.", file=sys.stderr)
+    servers = []
+    # Clients of the tutorial look for WebSockets at the next one.
+    for number in (port, port + 1):
+        try:
+            servers.append(await listen(handler, host, number))
+        except (OSError, UnicodeError) as exc:
+            reason = getattr(exc, "strerror", None) or exc
+            message = f"Cannot listen on port {number}: {reason}."
+            if not servers:
+                sys.exit(f"{message} Try another port, or another --bind.")
+            print(message, file=sys.stderr)
     return servers
-
-
-async def start_serving(servers, port):
-    """Let everybody in, or exit with a message."""
-    try:
-        for server in servers:
-            await server.start_serving()
-    except OSError:
-        # Two servers can take a port at the same moment, but only one can listen.
-        sys.exit(PORT_TAKEN.format(port))
 
 
 # The process
