@@ -61,8 +61,7 @@ LOGGER = logging.getLogger("connect4")
 LIBRARY_LOGGER = logging.getLogger("connect4.websockets")
 LIBRARY_LOGGER.setLevel(logging.ERROR)
 
-# The page: what stands in the folder page, and these. Nothing else can be had.
-NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
+# The types of the page's files.
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -89,7 +88,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-NOT_FOUND = """\
+NOT_FOUND_PAGE = b"""\
 <!doctype html>
 <html lang="en">
   <meta charset="utf-8" />
@@ -201,22 +200,23 @@ def has_local_host(headers):
     return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
 
 
-def read_files():
-    """Return the files of the page, ``{path: (bytes, the same by gzip, type)}``."""
-    # Read at the start, because later the disk could keep the games waiting. A phone on
-    # a slow network sees the board in half the time if they are compressed.
-    files = [HERE / name for name in NAMES]
-    files += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
-    found = {}
-    for file in files:
-        body = file.read_bytes()
-        path = f"/{file.relative_to(HERE).as_posix()}"
-        found[path] = body, gzip.compress(body), TYPES[file.suffix]
-    found["/"] = found.pop("/index.html")
-    return found
+def offer(body, suffix):
+    """Return what a file has: its bytes, the same by gzip, its type."""
+    # A phone on a slow network sees the board in half the time if it's compressed.
+    return body, gzip.compress(body), TYPES[suffix]
 
 
-FILES = read_files()
+# The page: these, and what stands in the folder page. Nothing else can be had. They are
+# read at the start, because later the disk could keep the games waiting.
+NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
+PAGE = [HERE / name for name in NAMES]
+PAGE += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
+FILES = {
+    f"/{file.relative_to(HERE).as_posix()}": offer(file.read_bytes(), file.suffix)
+    for file in PAGE
+}
+FILES["/"] = FILES.pop("/index.html")
+NOT_FOUND = offer(NOT_FOUND_PAGE, ".html")
 
 
 async def listen(handler, host, port):
@@ -243,13 +243,8 @@ async def listen(handler, host, port):
         path = request.path.partition("?")[0]
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
-        if path not in FILES:
-            response = connection.respond(404, NOT_FOUND)
-            del response.headers["Content-Type"]
-            response.headers["Content-Type"] = TYPES[".html"]
-            return response
-        response = connection.respond(200, "")
-        response.body, compressed, content_type = FILES[path]
+        response = connection.respond(200 if path in FILES else 404, "")
+        response.body, compressed, content_type = FILES.get(path, NOT_FOUND)
         headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
         accepted = ",".join(request.headers.get_all("Accept-Encoding"))
         if "gzip" in re.split(r"[ ,;]+", accepted):
