@@ -348,23 +348,21 @@ async def find_seat(key):
     Raise :exc:`KeyError` if it leads nowhere.
 
     """
-    alive, dead = set(), set()
-    while True:
-        # To ask somebody gives up control: look everything up again afterwards.
-        match = JOIN[key]
-        seats = match.find_seats(key)
-        seats = [seat for seat in seats if match.players.get(seat) not in alive]
-        if not seats:
-            return match, None
-        if match.is_free(seats[0]):
-            return match, seats[0]
-        occupant = match.players[seats[0]]
-        if occupant in dead:
+    match = JOIN[key]
+    for seat in match.find_seats(key):
+        occupant = match.players.get(seat)
+        if occupant is not None and await is_alive(occupant):
+            continue
+        # To ask somebody gives up control: look everything up again.
+        taken = match.players.get(seat) not in (occupant, None)
+        if taken or seat not in JOIN[key].find_seats(key):
+            continue
+        if not match.is_free(seat):
             # Nobody is told that they left: somebody comes in the same moment.
             match.leave(occupant)
             occupant.drop()
-            return match, seats[0]
-        (alive if await is_alive(occupant) else dead).add(occupant)
+        return match, seat
+    return JOIN[key], None
 
 
 async def join(websocket, key):

@@ -147,29 +147,27 @@ async def is_alive(websocket):
     """
     Return whether a connection answers a ping within ``PROBE_TIMEOUT``.
 
-    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after an answer,
-    is told the same.
+    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after that, is told
+    the same.
 
     """
     if websocket not in PROBES:
         PROBES[websocket] = asyncio.create_task(probe(websocket))
-    return await asyncio.shield(PROBES[websocket])
+    return await PROBES[websocket]
 
 
 async def probe(websocket):
     """Ask a connection for a sign of life, and return whether it came in time."""
-    alive = False
     try:
         pong = await websocket.ping()
         # When a busy server looks at the clock too late, the answer may be there.
         await asyncio.wait([pong], timeout=PROBE_TIMEOUT)
-        alive = pong.done() and not pong.cancelled() and pong.exception() is None
+        return pong.done() and pong.exception() is None
     except ConnectionClosed:
-        pass
+        return False
     finally:
         loop = asyncio.get_running_loop()
-        loop.call_later(PRESENCE_INTERVAL if alive else 0, PROBES.pop, websocket)
-    return alive
+        loop.call_later(PRESENCE_INTERVAL, PROBES.pop, websocket)
 
 
 # Requests
