@@ -346,10 +346,9 @@ def raise_file_limit():
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # macOS says that there is none, and refuses that then: see its setrlimit(2).
-    for limit in (hard, OPEN_MAX):
+    for limit in (OPEN_MAX, hard):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            break
 
 
 # What asyncio says when it waits for clients at a port that isn't open any more.
