@@ -269,49 +269,53 @@ def new_code():
             return code
 
 
-async def play(websocket, match):
+async def play(websocket, match, player=None):
     """Receive and process the events of a player or a spectator, until they leave."""
-    page = websocket.subprotocol is not None
-    async for message in websocket:
-        # A player becomes a spectator by making room for somebody else.
-        player = match.connected.get(websocket)
-        try:
-            event = parse(message)
-            if event["type"] == "play" and player is not None:
-                # Play the move, and send it to everybody.
-                column = event.get("column")
-                row = match.play(player, column)
-                broadcast(match.connected, MOVES[player, column, row])
+    enter(websocket, match, player)
+    try:
+        page = websocket.subprotocol is not None
+        async for message in websocket:
+            # A player becomes a spectator by making room for somebody else.
+            player = match.connected.get(websocket)
+            try:
+                event = parse(message)
+                if event["type"] == "play" and player is not None:
+                    # Play the move, and send it to everybody.
+                    column = event.get("column")
+                    row = match.play(player, column)
+                    broadcast(match.connected, MOVES[player, column, row])
 
-                # If the game is over, send how it ended.
-                if match.game.winner is not None:
-                    broadcast(match.connected, WINS[player])
-                elif match.game.drawn:
-                    broadcast(match.pages, DRAW)
-                change(match)
+                    # If the game is over, send how it ended.
+                    if match.game.winner is not None:
+                        broadcast(match.connected, WINS[player])
+                    elif match.game.drawn:
+                        broadcast(match.pages, DRAW)
+                    change(match)
 
-            elif event["type"] == "rematch" and player is not None and page:
-                match.ask_rematch(player)
-                change(match)
+                elif event["type"] == "rematch" and player is not None and page:
+                    match.ask_rematch(player)
+                    change(match)
 
-            elif event["type"] == "open" and page:
-                # The key of that seat is unknown from now on. Who opens their own
-                # seat watches from now on.
-                seat = event.get("player")
-                match.open_seat(seat, player)
-                JOIN.pop(match.keys.pop(seat, None), None)
-                if seat == player:
-                    replay(websocket, match)
-                change(match)
+                elif event["type"] == "open" and page:
+                    # The key of that seat is unknown from now on. Who opens their own
+                    # seat watches from now on.
+                    seat = event.get("player")
+                    match.open_seat(seat, player)
+                    JOIN.pop(match.keys.pop(seat, None), None)
+                    if seat == player:
+                        replay(websocket, match)
+                    change(match)
 
-            elif event["type"] == "ping" and page:
-                await answer(websocket, {"type": "pong"})
+                elif event["type"] == "ping" and page:
+                    await answer(websocket, {"type": "pong"})
 
-            else:
-                raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
+                else:
+                    raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
 
-        except (Refused, IllegalMove) as exc:
-            await error(websocket, str(exc))
+            except (Refused, IllegalMove) as exc:
+                await error(websocket, str(exc))
+    finally:
+        leave(websocket, match)
 
 
 async def start(websocket):
@@ -331,12 +335,8 @@ async def start(websocket):
         }
         broadcast([websocket], json.dumps(event))
 
-    # Register the first player, and receive their moves until they leave.
-    enter(websocket, match, PLAYER1)
-    try:
-        await play(websocket, match)
-    finally:
-        leave(websocket, match)
+    # Receive and process moves from the first player.
+    await play(websocket, match, PLAYER1)
 
 
 async def find_seat(key):
@@ -374,24 +374,17 @@ async def join(websocket, key):
         await error(websocket, "Game not found.")
         return
 
-    # If somebody sits there, who comes by the code watches.
-    if seat is None and key == match.code:
-        await watch(websocket, key)
-        return
-    if seat is None:
+    # If somebody sits there, who comes by a key is refused.
+    if seat is None and key != match.code:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
         await error(websocket, "The game already has this player.", **details)
         return
 
-    # Nothing was awaited since the seat was found to be free. Register the player,
-    # and receive their moves until they leave.
-    if key == match.code:
+    # Nothing was awaited since the seat was found to be free. Receive and process moves
+    # from the player, or have who came by the code watch if there is no seat.
+    if seat is not None and key == match.code:
         give_seat(match, seat)
-    enter(websocket, match, seat)
-    try:
-        await play(websocket, match)
-    finally:
-        leave(websocket, match)
+    await play(websocket, match, seat)
 
 
 async def watch(websocket, key):
@@ -400,14 +393,9 @@ async def watch(websocket, key):
     if key not in WATCH:
         await error(websocket, "Game not found.")
         return
-    match = WATCH[key]
 
-    # Register the spectator, who is sent each move until they leave.
-    enter(websocket, match)
-    try:
-        await play(websocket, match)
-    finally:
-        leave(websocket, match)
+    # Send each move to the spectator.
+    await play(websocket, WATCH[key])
 
 
 async def handler(websocket):
