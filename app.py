@@ -89,25 +89,17 @@ def parse(message):
 
 
 def parse_init(message):
-    """
-    Return how the client who sends a first message comes, and by which key or code.
-
-    That is ``"join"``, ``"watch"`` or, without a key, ``"start"``.
-
-    Raise :exc:`Refused` if it isn't an ``init`` event.
-
-    """
+    """Return the ``init`` event that a message holds; raise :exc:`Refused` if none."""
     event = parse(message)
     if event["type"] != "init":
         raise Refused('The first event is an "init" event.')
-    ways = [way for way in ("join", "watch") if way in event]
-    if not all(isinstance(event[way], str) for way in ways):
-        raise Refused("A key is a string.")
-    if not ways:
-        return "start", None
-    key = event[ways[0]]
-    # A code may be typed in capitals.
-    return ways[0], key.lower() if len(key) == CODE_LENGTH else key
+    for way in event.keys() & {"join", "watch"}:
+        if not isinstance(event[way], str):
+            raise Refused("A key is a string.")
+        # A code may be typed in capitals.
+        if len(event[way]) == CODE_LENGTH:
+            event[way] = event[way].lower()
+    return event
 
 
 async def answer(websocket, event):
@@ -404,19 +396,19 @@ async def handler(websocket):
     with contextlib.suppress(ConnectionClosed):
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                way, key = parse_init(await websocket.recv())
+                event = parse_init(await websocket.recv())
         except (Refused, TimeoutError) as exc:
             late = 'The first event, "init", did not come in time.'
             await error(websocket, str(exc) or late)
             await websocket.close(1008)
             return
 
-        if way == "join":
+        if "join" in event:
             # A player takes a seat.
-            await join(websocket, key)
-        elif way == "watch":
+            await join(websocket, event["join"])
+        elif "watch" in event:
             # A spectator watches a match.
-            await watch(websocket, key)
+            await watch(websocket, event["watch"])
         else:
             # The first player starts a match.
             await start(websocket)
