@@ -11,7 +11,6 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 import argparse
 import asyncio
 import contextlib
-import itertools
 import json
 import secrets
 import sqlite3
@@ -216,10 +215,9 @@ def keep(match):
 
 def forget(match):
     """Forget a match, and close the connections of its spectators."""
-    for key in (match.watch_key, match.code):
-        WATCH.pop(key, None)
-    for key in (match.code, *match.keys.values()):
-        JOIN.pop(key, None)
+    for keys in (JOIN, WATCH):
+        for key in (match.watch_key, match.code, *match.keys.values()):
+            keys.pop(key, None)
     LEFT.pop(match, None)
     UNSAVED.add(match)
     event = {
@@ -236,7 +234,7 @@ def forget(match):
 def forget_old():
     """Forget the matches to which nobody came back in time, or that are too many."""
     overdue = time.monotonic() - GRACE_PERIOD
-    for match in list(itertools.takewhile(lambda match: LEFT[match] < overdue, LEFT)):
+    for match in [match for match in LEFT if LEFT[match] < overdue]:
         forget(match)
     surplus = len(LEFT) - MAX_KEPT
     if surplus > 0:
@@ -419,11 +417,11 @@ async def save(store):
     changed = [match for match in UNSAVED if match.code is not None]
     UNSAVED.clear()
     epoch = time.time() - time.monotonic()
-    rows = {match.watch_key: None for match in changed}
+    rows = {}
     for match in changed:
-        if match.watch_key in WATCH:
-            left = epoch + LEFT[match] if match in LEFT else None
-            rows[match.watch_key] = make_row(match, left)
+        left = epoch + LEFT[match] if match in LEFT else None
+        kept = match.watch_key in WATCH
+        rows[match.watch_key] = make_row(match, left) if kept else None
     try:
         await asyncio.to_thread(write, store, rows)
     except sqlite3.Error as exc:
