@@ -176,8 +176,8 @@ def replay(websocket, match):
         }
         if player is not None:
             init["rejoin"] = match.keys[player]
-        presence = match.told[websocket] = match.presence()
-        events = [json.dumps(init), *match.past(page=True), presence]
+        websocket.told = match.presence()
+        events = [json.dumps(init), *match.past(page=True), websocket.told]
     for event in events:
         broadcast([websocket], event)
 

@@ -71,7 +71,6 @@ class Match:
         self.watch_key = None
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.told = {}  # page: the presence that it was told last
 
     # Who is here
 
@@ -90,10 +89,7 @@ class Match:
         """Unregister a connection, if it's here; return whether it was."""
         if websocket not in self.connected:
             return False
-        player = self.connected.pop(websocket)
-        if player is not None:
-            del self.players[player]
-        self.told.pop(websocket, None)
+        self.players.pop(self.connected.pop(websocket), None)
         return True
 
     def presence(self):
@@ -107,11 +103,11 @@ class Match:
         return json.dumps(event)
 
     def announce_presence(self):
-        """Tell who is here to all the pages that were told otherwise, or nothing."""
+        """Tell who is here to all the pages that were told otherwise."""
         presence = self.presence()
-        outdated = [page for page in self.pages if self.told.get(page) != presence]
-        broadcast(outdated, presence)
-        self.told.update(dict.fromkeys(outdated, presence))
+        broadcast([page for page in self.pages if page.told != presence], presence)
+        for page in self.pages:
+            page.told = presence
 
     # The seats
 

@@ -108,12 +108,12 @@ class Connection(ServerConnection):
     A connection whose client can neither hold up the others nor fill the memory.
 
     ``drop()`` ends it at once. ``is_local`` tells whether its page was opened by an
-    address of a local network.
+    address of a local network. ``told`` is for who was told last who else is here.
 
     """
 
     # More attributes would make room for many in the dict of each connection.
-    __slots__ = ("drop", "head", "is_local")
+    __slots__ = ("drop", "head", "is_local", "told")
 
     def connection_made(self, transport):
         super().connection_made(transport)
