@@ -390,17 +390,9 @@ async def watch(websocket, key):
 
 async def handler(websocket):
     """Handle a connection: find out who it is, and dispatch accordingly."""
-    # A connection that ends, whenever and however, is no error.
-    with contextlib.suppress(ConnectionClosed):
-        try:
-            async with asyncio.timeout(INIT_TIMEOUT):
-                event = parse_init(await websocket.recv())
-        except (Refused, TimeoutError) as exc:
-            late = 'The first event, "init", did not come in time.'
-            await error(websocket, str(exc) or late)
-            await websocket.close(1008)
-            return
-
+    try:
+        async with asyncio.timeout(INIT_TIMEOUT):
+            event = parse_init(await websocket.recv())
         if "join" in event:
             # A player takes a seat.
             await join(websocket, event["join"])
@@ -410,6 +402,13 @@ async def handler(websocket):
         else:
             # The first player starts a match.
             await start(websocket)
+    except (Refused, TimeoutError) as exc:
+        late = 'The first event, "init", did not come in time.'
+        await error(websocket, str(exc) or late)
+        await websocket.close(1008)
+    except ConnectionClosed:
+        # A connection that ends, whenever and however, is no error.
+        pass
 
 
 async def save(store):

@@ -264,7 +264,8 @@ async def listen(handler, host, port):
     def handle(connection):
         """Let the handler have a connection when its handshake is over."""
         # Nobody needs what was said then any more, and it has keys in it.
-        connection.head = connection.request.path = ""
+        connection.head = b""
+        connection.request.path = ""
         connection.request.headers.clear()
         connection.response.headers.clear()
         return handler(connection)
