@@ -20,8 +20,8 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
-from connect4 import PLAYER1, PLAYER2, IllegalMove
-from match import DRAW, MOVES, WINS, Match, Refused, opponent
+from connect4 import PLAYER1, PLAYER2, IllegalMove, opponent
+from match import DRAW, MOVES, WINS, Match, Refused
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 

@@ -16,7 +16,7 @@ import json
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import COLUMNS, PLAYER1, PLAYER2, ROWS, Connect4
+from connect4 import COLUMNS, PLAYER1, PLAYER2, ROWS, Connect4, opponent
 
 PLAYERS = PLAYER1, PLAYER2
 
@@ -43,11 +43,6 @@ REMATCHES = {
 
 class Refused(ValueError):
     """An event that can't be accepted. Its text is a sentence for the sender."""
-
-
-def opponent(player):
-    """Return the other player."""
-    return PLAYER2 if player == PLAYER1 else PLAYER1
 
 
 class Match:
