@@ -9,7 +9,6 @@ isn't in it, because it follows from the columns that were played.
 import contextlib
 import os
 import sqlite3
-import struct
 import sys
 import time
 
@@ -18,10 +17,9 @@ from match import PLAYERS, Match
 
 # By these, the header of a file tells that it's ours, and how to read it
 # (https://www.sqlite.org/fileformat.html, section 1.3).
-APPLICATION_ID = int.from_bytes(b"Con4")
-VERSION = 1
-HEADER = struct.Struct("> 60x i 4x i 28x")
 MAGIC = b"SQLite format 3\0"
+APPLICATION_ID = b"Con4"
+VERSION = 1
 
 # A match is a row. Players in ``rematch`` and ``open`` are parted by blanks. By itself,
 # SQLite takes any value for any column.
@@ -46,10 +44,6 @@ CREATE TABLE IF NOT EXISTS matches (
     CHECK ('blob' NOT IN (typeof(red_key), typeof(yellow_key)))
 )
 """
-
-
-class Unusable(Exception):
-    """A file that must be left alone. Its text is a sentence that tells why."""
 
 
 def make_row(match, left):
@@ -95,22 +89,22 @@ def check(path):
     """
     See that a file was made by this program, in this version, or has just been made.
 
-    Raise :exc:`Unusable` or :exc:`ValueError`.
+    Exit with a message if it must be left alone; raise :exc:`ValueError` if it's no
+    database.
 
     """
     # Nothing is changed, nor even locked, by who only reads the header. All else may be
     # half written, as by a server that uses the file.
     with open(path, "rb") as file:
-        header = file.read(HEADER.size)
+        header = file.read(100)
     if not header:
         return
-    if len(header) < HEADER.size or not header.startswith(MAGIC):
+    if not header.startswith(MAGIC):
         raise ValueError("file is not a database")
-    version, application_id = HEADER.unpack(header)
-    if application_id != APPLICATION_ID:
-        raise Unusable(f"{path} belongs to another program. Choose another --games.")
-    if version > VERSION:
-        raise Unusable(f"{path} belongs to a later version. Choose another --games.")
+    if header[68:72] != APPLICATION_ID:
+        sys.exit(f"{path} belongs to another program. Choose another --games.")
+    if int.from_bytes(header[60:64]) > VERSION:
+        sys.exit(f"{path} belongs to a later version. Choose another --games.")
 
 
 def open_store(path):
@@ -118,54 +112,33 @@ def open_store(path):
     Return the connection to a file of games, and the matches in it.
 
     The one that was left longest ago is the first. If ``path`` is ``":memory:"``, there
-    is no file. If it's damaged, it's set aside.
+    is no file.
 
-    Raise :exc:`Unusable` if the file is another program's, a later version's, or in
-    use; and :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written.
+    Raise :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged, and
+    :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or is in
+    use; and do as :func:`check` does.
 
     """
     if path != ":memory:":
         # It holds keys, and so it's for nobody else to read.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        check(path)
     # The event loop opens it, and a thread writes: one after the other.
-    store = sqlite3.connect(
-        path, timeout=0, isolation_level=None, check_same_thread=False
-    )
+    store = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
-        if path != ":memory:":
-            check(path)
-        prepare(store)
+        store.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # The header must be in the file itself before there is a write-ahead log.
+        with store:
+            store.execute("BEGIN EXCLUSIVE")
+            store.execute(f"PRAGMA application_id = {int.from_bytes(APPLICATION_ID)}")
+            store.execute(f"PRAGMA user_version = {VERSION}")
+            store.execute(SCHEMA)
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("PRAGMA synchronous = NORMAL")
         return store, read(store)
-    except Unusable:
+    except Exception:
         store.close()
         raise
-    except sqlite3.OperationalError as exc:
-        store.close()
-        if exc.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            message = f"{path} is in use by another server. Choose another --games."
-            raise Unusable(message) from None
-        raise
-    except (sqlite3.DatabaseError, ValueError) as exc:
-        store.close()
-        aside = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-        for suffix in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-        print(f"{path} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
-        return open_store(path)
-
-
-def prepare(store):
-    """Lock the file, and see that it can be written."""
-    store.execute("PRAGMA locking_mode = EXCLUSIVE")
-    # The header must be in the file itself before there is a write-ahead log.
-    with store:
-        store.execute("BEGIN EXCLUSIVE")
-        store.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        store.execute(f"PRAGMA user_version = {VERSION}")
-        store.execute(SCHEMA)
-    store.execute("PRAGMA journal_mode = WAL")
-    store.execute("PRAGMA synchronous = NORMAL")
 
 
 def read(store):
@@ -181,13 +154,11 @@ def read(store):
 
 def write(store, rows):
     """Write ``{watch_key: row}``; a match that is forgotten has None for a row."""
-    changed = [row for row in rows.values() if row is not None]
-    forgotten = [(key,) for key, row in rows.items() if row is None]
-    insert = "REPLACE INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    delete = "DELETE FROM matches WHERE watch_key = ?"
+    insert = "INSERT INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     with store:
-        store.execute("BEGIN")
-        store.executemany(insert, changed)
-        store.executemany("DELETE FROM matches WHERE watch_key = ?", forgotten)
+        store.executemany(delete, [(key,) for key in rows])
+        store.executemany(insert, [row for row in rows.values() if row is not None])
 
 
 def open_games(path, port):
@@ -195,16 +166,24 @@ def open_games(path, port):
     Return what :func:`open_store` does, or exit with a message.
 
     Without a ``path``, the file has its name by the ``port``, and if it can't be
-    written, the games are in memory.
+    written, the games are in memory. If it's damaged, it's set aside.
 
     """
+    file = path or f"games-{port}.sqlite3"
     try:
-        return open_store(path or f"games-{port}.sqlite3")
-    except Unusable as exc:
-        sys.exit(str(exc))
+        return open_store(file)
     except (OSError, sqlite3.OperationalError) as exc:
+        if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            sys.exit(f"{file} is in use by another server. Choose another --games.")
         message = f"The file of games can't be written: {exc}."
         if path is not None:
             sys.exit(message)
         print(f"{message} They end with the server.", file=sys.stderr)
         return open_store(":memory:")
+    except (sqlite3.DatabaseError, ValueError) as exc:
+        aside = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{file}{suffix}", f"{aside}{suffix}")
+        print(f"{file} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
+        return open_games(path, port)
