@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
 from connect4 import PLAYER1, PLAYER2, IllegalMove, opponent
-from match import DRAW, MOVES, WINS, Match, Refused
+from match import Match, Refused, encode
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
@@ -273,13 +273,14 @@ async def play(websocket, match, player=None):
                     # Play the move, and send it to everybody.
                     column = event.get("column")
                     row = match.play(player, column)
-                    broadcast(match.connected, MOVES[player, column, row])
+                    event = encode("play", player=player, column=column, row=row)
+                    broadcast(match.connected, event)
 
                     # If the game is over, send how it ended.
                     if match.game.winner is not None:
-                        broadcast(match.connected, WINS[player])
+                        broadcast(match.connected, encode("win", player=player))
                     elif match.game.drawn:
-                        broadcast(match.pages, DRAW)
+                        broadcast(match.pages, encode("draw"))
                     change(match)
 
                 elif event["type"] == "rematch" and player is not None and page:

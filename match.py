@@ -12,33 +12,20 @@ or if who sits there gives no sign of life.
 
 """
 
+import functools
 import json
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import COLUMNS, PLAYER1, PLAYER2, ROWS, Connect4, opponent
+from connect4 import PLAYER1, PLAYER2, Connect4, opponent
 
 PLAYERS = PLAYER1, PLAYER2
 
-# The events that are told again and again, encoded once.
-MOVES = {
-    (player, column, row): json.dumps(
-        {
-            "type": "play",
-            "player": player,
-            "column": column,
-            "row": row,
-        }
-    )
-    for player in PLAYERS
-    for column in range(COLUMNS)
-    for row in range(ROWS)
-}
-WINS = {player: json.dumps({"type": "win", "player": player}) for player in PLAYERS}
-DRAW = json.dumps({"type": "draw"})
-REMATCHES = {
-    player: json.dumps({"type": "rematch", "player": player}) for player in PLAYERS
-}
+
+@functools.cache
+def encode(kind, **details):
+    """Return an event that is told again and again, encoded once."""
+    return json.dumps({"type": kind, **details})
 
 
 class Refused(ValueError):
@@ -175,14 +162,18 @@ class Match:
         Those that the base protocol doesn't know are only for a ``page``.
 
         """
-        events = [MOVES[move] for move in self.game.moves]
+        events = [
+            encode("play", player=player, column=column, row=row)
+            for player, column, row in self.game.moves
+        ]
         if self.game.winner is not None:
-            events.append(WINS[self.game.winner])
+            events.append(encode("win", player=self.game.winner))
         if not page:
             return events
         if self.game.drawn:
-            events.append(DRAW)
-        return [self.start(), *events, *map(REMATCHES.get, self.rematch)]
+            events.append(encode("draw"))
+        events += [encode("rematch", player=player) for player in self.rematch]
+        return [self.start(), *events]
 
     def ask_rematch(self, player):
         """Note, and tell, that a player asks for another game; raise :exc:`Refused`."""
@@ -191,7 +182,7 @@ class Match:
         if player in self.rematch:
             raise Refused("You have asked for a rematch already.")
         self.rematch.append(player)
-        broadcast(self.pages, REMATCHES[player])
+        broadcast(self.pages, encode("rematch", player=player))
         if len(self.rematch) == len(PLAYERS):
             self.begin()
 
