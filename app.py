@@ -281,11 +281,11 @@ async def play(websocket, match, player=None):
                         broadcast(match.connected, encode("win", player=player))
                     elif match.game.drawn:
                         broadcast(match.pages, encode("draw"))
-                    change(match)
+                    UNSAVED.add(match)
 
                 elif event["type"] == "rematch" and player is not None and page:
                     match.ask_rematch(player)
-                    change(match)
+                    UNSAVED.add(match)
 
                 elif event["type"] == "open" and page:
                     # The key of that seat is unknown from now on. Who opens their own
