@@ -20,7 +20,7 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
-from connect4 import PLAYER1, PLAYER2, IllegalMove, opponent
+from connect4 import PLAYER1, PLAYER2, IllegalMove
 from match import Match, Refused, encode
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
@@ -126,10 +126,11 @@ def change(match):
         asyncio.get_running_loop().call_later(PRESENCE_INTERVAL, tell)
     UNTOLD.add(match)
     UNSAVED.add(match)
-    if find_waiting(match) is None:
-        WAITING.pop(match, None)
-    else:
+    # While an open seat is free, there is one player at most.
+    if match.free and any(player.is_local for player in match.players.values()):
         WAITING.setdefault(match, "")
+    else:
+        WAITING.pop(match, None)
 
 
 def tell():
@@ -145,16 +146,8 @@ def tell():
         }
         if WAITING[match] != event["code"]:
             WAITING[match] = event["code"]
-            broadcast([find_waiting(match)], json.dumps(event))
+            broadcast(match.players.values(), json.dumps(event))
         code = match.code
-
-
-def find_waiting(match):
-    """Return the connection of a player who waits on the local network, or None."""
-    for player, websocket in match.players.items():
-        if opponent(player) in match.open and match.is_free(opponent(player)):
-            return websocket if websocket.subprotocol and websocket.is_local else None
-    return None
 
 
 # The functions from here to leave() are no coroutines. A newcomer is registered and
@@ -348,7 +341,7 @@ async def find_seat(key):
         taken = match.players.get(seat) not in (occupant, None)
         if taken or seat not in JOIN[key].find_seats(key):
             continue
-        if not match.is_free(seat):
+        if seat in match.players:
             # Nobody is told that they left: somebody comes in the same moment.
             match.leave(occupant)
             occupant.drop()

@@ -78,8 +78,8 @@ class Match:
         """Return the event, encoded, that tells who is here."""
         event = {
             "type": "presence",
-            "players": [player for player in PLAYERS if player in self.players],
-            "open": [player for player in self.open_seats() if self.is_free(player)],
+            "players": sorted(self.players),
+            "open": self.free,
             "spectators": len(self.connected) - len(self.players),
         }
         return json.dumps(event)
@@ -93,20 +93,21 @@ class Match:
 
     # The seats
 
-    def is_free(self, player):
-        """Return whether nobody sits in a seat."""
-        return player not in self.players
-
-    def open_seats(self):
-        """Return the open seats: free ones first, and red's before yellow's."""
-        seats = [player for player in PLAYERS if player in self.open]
-        return sorted(seats, key=self.is_free, reverse=True)
+    @property
+    def free(self):
+        """The open seats in which nobody sits, red's before yellow's."""
+        return sorted(self.open - self.players.keys())
 
     def find_seats(self, key):
-        """Return the seat of a key, or the open seats for the code, in a list."""
+        """
+        Return the seat of a key, or the open seats for the code.
+
+        Free ones come first, and red's before yellow's, as in the alphabet.
+
+        """
         if key == self.code:
-            return self.open_seats()
-        return [player for player in self.keys if self.keys[player] == key]
+            return sorted(self.open, key=lambda seat: (seat in self.players, seat))
+        return [player for player in PLAYERS if self.keys.get(player) == key]
 
     def open_seat(self, seat, player):
         """
@@ -125,7 +126,7 @@ class Match:
             raise Refused(f'A seat is "{PLAYER1}" or "{PLAYER2}".')
         others = [seat] if player is not None else PLAYERS
         for other in others:
-            if other != player and not self.is_free(other):
+            if other != player and other in self.players:
                 raise Refused(f"{other.capitalize()} is here.")
         self.open.add(seat)
         if seat in self.rematch:

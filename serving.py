@@ -107,8 +107,8 @@ class Connection(ServerConnection):
     """
     A connection whose client can neither hold up the others nor fill the memory.
 
-    ``drop()`` ends it at once. ``is_local`` tells whether its page was opened by an
-    address of a local network. ``told`` is for who was told last who else is here.
+    ``drop()`` ends it at once. ``is_local`` tells whether it's a page that was opened
+    by an address of a local network. ``told`` is for what it was told last.
 
     """
 
@@ -234,7 +234,6 @@ async def listen(handler, host, port):
             return response
         upgrades = request.headers.get_all("Upgrade")
         if any("websocket" in value.lower() for value in upgrades):
-            connection.is_local = has_local_host(request.headers)
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")
@@ -263,6 +262,8 @@ async def listen(handler, host, port):
 
     def handle(connection):
         """Let the handler have a connection when its handshake is over."""
+        is_page = connection.subprotocol is not None
+        connection.is_local = is_page and has_local_host(connection.request.headers)
         # Nobody needs what was said then any more, and it has keys in it.
         connection.head = b""
         connection.request.path = ""
