@@ -135,21 +135,16 @@ def open_store(path):
             store.execute(SCHEMA)
         store.execute("PRAGMA journal_mode = WAL")
         store.execute("PRAGMA synchronous = NORMAL")
-        return store, read(store)
+        (result,) = store.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise ValueError(" ".join(result.split()))
+        # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
+        store.text_factory = bytes.decode
+        rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
+        return store, [make_match(row) for row in rows]
     except Exception:
         store.close()
         raise
-
-
-def read(store):
-    """Return the matches. Raise ValueError, or another error, if it's damaged."""
-    (result,) = store.execute("PRAGMA quick_check(1)").fetchone()
-    if result != "ok":
-        raise ValueError(" ".join(result.split()))
-    # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
-    store.text_factory = bytes.decode
-    rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
-    return [make_match(row) for row in rows]
 
 
 def write(store, rows):
