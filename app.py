@@ -201,7 +201,7 @@ def leave(websocket, match):
 def keep(match):
     """Let the keys and the code of a match lead to it."""
     WATCH[match.watch_key] = match
-    JOIN.update(dict.fromkeys(match.keys.values(), match))
+    JOIN.update(dict.fromkeys(filter(None, match.keys.values()), match))
     if match.code is not None:
         WATCH[match.code] = JOIN[match.code] = match
 
@@ -238,7 +238,7 @@ def forget_old():
 
 def give_seat(match, player):
     """Give a seat a new key. Whoever sat there before has none any more."""
-    JOIN.pop(match.keys.get(player), None)
+    JOIN.pop(match.keys[player], None)
     match.keys[player] = secrets.token_urlsafe(12)
     match.make_room(player)
     keep(match)
@@ -285,7 +285,8 @@ async def play(websocket, match, player=None):
                     # seat watches from now on.
                     seat = event.get("player")
                     match.open_seat(seat, player)
-                    JOIN.pop(match.keys.pop(seat, None), None)
+                    JOIN.pop(match.keys[seat], None)
+                    match.keys[seat] = None
                     if seat == player:
                         replay(websocket, match)
                     change(match)
@@ -305,8 +306,7 @@ async def play(websocket, match, player=None):
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     base = websocket.subprotocol is None
-    match = Match(None if base else new_code())
-    match.watch_key = secrets.token_urlsafe(12)
+    match = Match(None if base else new_code(), secrets.token_urlsafe(12))
     # In the base protocol, the key is for a friend. The first player can't come back.
     give_seat(match, PLAYER2 if base else PLAYER1)
 

@@ -37,20 +37,20 @@ class Match:
     Two seats, who sits there, who watches, and the game that they play.
 
     ``code`` is the one that leads to the match; it's :obj:`None` if a client of the
-    base protocol started it, and then no seat is ever open. ``keys`` and
-    ``watch_key`` are those of its seats and its spectators. Whoever makes a match
-    gives it all these.
+    base protocol started it, and then no seat is ever open. ``watch_key`` and ``keys``
+    are those of its spectators and its seats: None as long as a seat has none. Whoever
+    makes a match gives it all these.
 
     """
 
-    def __init__(self, code=None):
+    def __init__(self, code=None, watch_key=None):
         self.game = Connect4()
         self.wins = {PLAYER1: 0, PLAYER2: 0}  # in the games before this one
         self.rematch = []  # the players who asked for one, the first of them first
         self.open = set() if code is None else {PLAYER2}  # seats, free or not
         self.code = code
-        self.keys = {}  # player: key
-        self.watch_key = None
+        self.watch_key = watch_key
+        self.keys = {PLAYER1: None, PLAYER2: None}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
 
@@ -107,7 +107,7 @@ class Match:
         """
         if key == self.code:
             return sorted(self.open, key=lambda seat: (seat in self.players, seat))
-        return [player for player in PLAYERS if self.keys.get(player) == key]
+        return [player for player in PLAYERS if self.keys[player] == key]
 
     def open_seat(self, seat, player):
         """

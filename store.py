@@ -48,16 +48,13 @@ CREATE TABLE IF NOT EXISTS matches (
 
 def make_row(match, left):
     """Return the row of a match, a tuple; ``left`` is None if somebody is there."""
-    red, yellow = PLAYERS
     return (
         match.watch_key,
         match.code,
-        match.keys.get(red),
-        match.keys.get(yellow),
+        *match.keys.values(),
         match.game.first,
         "".join(str(column) for _, column, _ in match.game.moves),
-        match.wins[red],
-        match.wins[yellow],
+        *match.wins.values(),
         " ".join(match.rematch),
         " ".join(match.open),
         left,
@@ -72,10 +69,8 @@ def make_match(row):
 
     """
     watch_key, code, red_key, yellow_key, first, columns, *wins, rematch, seats, _ = row
-    match = Match(code)
-    match.watch_key = watch_key
-    keys = zip(PLAYERS, (red_key, yellow_key), strict=True)
-    match.keys = {player: key for player, key in keys if key is not None}
+    match = Match(code, watch_key)
+    match.keys = dict(zip(PLAYERS, (red_key, yellow_key), strict=True))
     match.game = Connect4(first)
     for column in columns:
         match.game.play(match.game.turn, int(column))
