@@ -179,9 +179,6 @@ def enter(websocket, match, player=None):
     """Register a player, or a spectator if ``player`` is None; send them the past."""
     match.enter(websocket, player)
     LEFT.pop(match, None)
-    if player is not None:
-        # Whoever waits here begins to now, and so stands at the end.
-        WAITING.pop(match, None)
     replay(websocket, match)
     change(match)
 
@@ -342,8 +339,10 @@ async def find_seat(key):
         if taken or seat not in JOIN[key].find_seats(key):
             continue
         if seat in match.players:
-            # Nobody is told that they left: somebody comes in the same moment.
+            # Nobody is told that they left: somebody comes in the same moment, who is
+            # the last of those who wait.
             match.leave(occupant)
+            change(match)
             occupant.drop()
         return match, seat
     return JOIN[key], None
