@@ -471,9 +471,8 @@ async def main():
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:
         server.close()
-    with contextlib.suppress(TimeoutError):
-        closed = asyncio.gather(*(server.wait_closed() for server in servers))
-        await asyncio.wait_for(closed, CLOSE_TIMEOUT)
+    closing = [asyncio.create_task(server.wait_closed()) for server in servers]
+    await asyncio.wait(closing, timeout=CLOSE_TIMEOUT)
     await save(store)
     store.close()
 
