@@ -237,7 +237,7 @@ def give_seat(match, player):
     """Give a seat a new key. Whoever sat there before has none any more."""
     JOIN.pop(match.keys[player], None)
     match.keys[player] = secrets.token_urlsafe(12)
-    match.make_room(player)
+    match.go_on(newcomer=player)
     keep(match)
 
 

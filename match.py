@@ -185,31 +185,21 @@ class Match:
         self.rematch.append(player)
         broadcast(self.pages, encode("rematch", player=player))
         if len(self.rematch) == len(PLAYERS):
-            self.begin()
+            self.go_on()
 
-    def begin(self, newcomer=None):
+    def go_on(self, newcomer=None):
         """
-        Begin another game, and tell it. Who moved second moves first.
+        Begin another game if one is over, and tell it. Who moved second moves first.
 
-        If a ``newcomer`` has taken a seat, they have won no game yet.
+        If a ``newcomer`` has taken a seat, they have won no game yet, which the others
+        see at the next start.
 
         """
         if self.game.winner is not None:
             self.wins[self.game.winner] += 1
         if newcomer is not None:
             self.wins[newcomer] = 0
-        self.game = Connect4(opponent(self.game.first))
-        self.rematch.clear()
-        broadcast(self.pages, self.start())
-
-    def make_room(self, player):
-        """
-        Let somebody else have a seat. If a game is over, the next one begins.
-
-        They have won no game yet, which the others see at the next start.
-
-        """
         if self.game.over:
-            self.begin(newcomer=player)
-        else:
-            self.wins[player] = 0
+            self.game = Connect4(opponent(self.game.first))
+            self.rematch.clear()
+            broadcast(self.pages, self.start())

@@ -101,10 +101,10 @@ def test_score_is_that_before_the_game_and_a_newcomer_has_none():
     # Red wins again, and yellow makes room; then so does red, while a game goes on.
     for column in [6, *RED_WINS]:
         match.play(match.game.turn, column)
-    match.make_room("yellow")
+    match.go_on(newcomer="yellow")
     assert json.loads(match.start()) == started("red", red=4)
     match.play("red", 3)
-    match.make_room("red")
+    match.go_on(newcomer="red")
     assert json.loads(match.start()) == started("red")
     assert len(match.game.moves) == 1
 
