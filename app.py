@@ -75,15 +75,13 @@ def parse(message):
     Raise :exc:`Refused` if it holds none, whatever it is.
 
     """
-    if not isinstance(message, str):
-        raise Refused("An event is text, not bytes.")
     try:
-        event = json.loads(message)
+        event = json.loads(message) if isinstance(message, str) else None
     # A message that is nested too deeply is a RecursionError.
     except (ValueError, RecursionError):
-        raise Refused("An event is a JSON object, and this isn't JSON.") from None
+        event = None
     if not isinstance(event, dict) or "type" not in event:
-        raise Refused('An event is a JSON object with a "type".')
+        raise Refused('An event is text, a JSON object with a "type".')
     return event
 
 
