@@ -137,15 +137,16 @@ def tell():
         match.announce_presence()
     UNTOLD.clear()
     code = None
-    for number, match in enumerate(WAITING):
-        event = {
-            "type": "waiting",
-            "code": code if number % 2 else None,
-        }
-        if WAITING[match] != event["code"]:
-            WAITING[match] = event["code"]
+    for match, told in WAITING.items():
+        if told != code:
+            WAITING[match] = code
+            event = {
+                "type": "waiting",
+                "code": code,
+            }
             broadcast(match.players.values(), json.dumps(event))
-        code = match.code
+        # Of who is told of the one before, the next isn't told.
+        code = match.code if code is None else None
 
 
 # The functions from here to leave() are no coroutines. A newcomer is registered and
