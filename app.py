@@ -458,11 +458,12 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SAVE_INTERVAL)
+    while True:
+        await asyncio.sleep(SAVE_INTERVAL)
         forget_old()
         await save(store)
+        if stop.is_set():
+            break
         # A laptop may be on another network by now. In a thread, because Windows may
         # wait for a server of names.
         ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)

@@ -321,23 +321,18 @@ async def take_ports(handler, host, port):
 
 def set_up_process(stop):
     """Let signals set the event ``stop``, and let nothing else end the server."""
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(handle_exception)
+    asyncio.get_running_loop().set_exception_handler(handle_exception)
     # A warning for what is written to a connection that was just lost is noise.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     raise_file_limit()
-
-    def handle(*_):
-        # A second Ctrl-C may come when the loop is closed already.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP.
         # nohup ignores SIGHUP, and so does a shell Ctrl-C for its background jobs.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            # Unlike loop.add_signal_handler(), this works on all systems.
-            signal.signal(number, handle)
+            # Unlike loop.add_signal_handler(), this works on all systems. (It wakes up
+            # nobody, but main() looks often.)
+            signal.signal(number, lambda *_: stop.set())
 
 
 def raise_file_limit():
