@@ -29,9 +29,6 @@ from store import make_row, open_games, write
 JOIN = {}  # key of a seat, or code: match
 WATCH = {}  # key of the spectators, or code: match
 
-# The matches to which nobody is connected, the one left longest ago first.
-LEFT = {}  # match: when the last connection ended
-
 # The matches at which a player waits for somebody on the local network, in the order
 # in which they began to. The second is told of the first, the fourth of the third, so
 # that no two ever go to each other.
@@ -177,7 +174,6 @@ def replay(websocket, match):
 def enter(websocket, match, player=None):
     """Register a player, or a spectator if ``player`` is None; send them the past."""
     match.enter(websocket, player)
-    LEFT.pop(match, None)
     replay(websocket, match)
     change(match)
 
@@ -189,8 +185,6 @@ def leave(websocket, match):
         if match.code is None and not match.players:
             # A client of the base protocol started it, and can't come back.
             forget(match)
-        elif not match.connected:
-            LEFT[match] = time.monotonic()
         change(match)
 
 
@@ -207,7 +201,6 @@ def forget(match):
     for keys in (JOIN, WATCH):
         for key in (match.watch_key, match.code, *match.keys.values()):
             keys.pop(key, None)
-    LEFT.pop(match, None)
     UNSAVED.add(match)
     event = {
         "type": "error",
@@ -222,13 +215,14 @@ def forget(match):
 
 def forget_old():
     """Forget the matches to which nobody came back in time, or that are too many."""
-    overdue = time.monotonic() - GRACE_PERIOD
-    for match in [match for match in LEFT if LEFT[match] < overdue]:
-        forget(match)
-    surplus = len(LEFT) - MAX_KEPT
-    if surplus > 0:
+    matches = dict.fromkeys(WATCH.values())
+    left = [match for match in matches if match.left is not None]
+    since = time.monotonic() - GRACE_PERIOD
+    number = max(len(left) - MAX_KEPT, sum(match.left < since for match in left))
+    if number > 0:
         # Somebody who starts many must not push out two players who are away.
-        for match in sorted(LEFT, key=lambda match: not match.open)[:surplus]:
+        left.sort(key=lambda match: (match.left >= since, not match.open, match.left))
+        for match in left[:number]:
             forget(match)
 
 
@@ -407,12 +401,10 @@ async def save(store):
     """Write what has changed to the file, in a thread, so that no game waits for it."""
     changed = [match for match in UNSAVED if match.code is not None]
     UNSAVED.clear()
-    epoch = time.time() - time.monotonic()
-    rows = {}
-    for match in changed:
-        left = epoch + LEFT[match] if match in LEFT else None
-        kept = match.watch_key in WATCH
-        rows[match.watch_key] = make_row(match, left) if kept else None
+    rows = {
+        match.watch_key: make_row(match) if match.watch_key in WATCH else None
+        for match in changed
+    }
     try:
         await asyncio.to_thread(write, store, rows)
     except sqlite3.Error as exc:
@@ -450,7 +442,6 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
-        LEFT[match] = time.monotonic()
     for server in servers:
         await server.start_serving()
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]

@@ -14,6 +14,7 @@ or if who sits there gives no sign of life.
 
 import functools
 import json
+import time
 
 from websockets.asyncio.server import broadcast
 
@@ -53,6 +54,7 @@ class Match:
         self.keys = {PLAYER1: None, PLAYER2: None}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
+        self.left = time.monotonic()  # when nobody was left, or None
 
     # Who is here
 
@@ -63,6 +65,7 @@ class Match:
 
     def enter(self, websocket, player=None):
         """Register a player, or a spectator if ``player`` is None."""
+        self.left = None
         self.connected[websocket] = player
         if player is not None:
             self.players[player] = websocket
@@ -72,6 +75,8 @@ class Match:
         if websocket not in self.connected:
             return False
         self.players.pop(self.connected.pop(websocket), None)
+        if not self.connected:
+            self.left = time.monotonic()
         return True
 
     def presence(self):

@@ -46,8 +46,9 @@ CREATE TABLE IF NOT EXISTS matches (
 """
 
 
-def make_row(match, left):
-    """Return the row of a match, a tuple; ``left`` is None if somebody is there."""
+def make_row(match):
+    """Return the row of a match, a tuple."""
+    epoch = time.time() - time.monotonic()
     return (
         match.watch_key,
         match.code,
@@ -57,7 +58,7 @@ def make_row(match, left):
         *match.wins.values(),
         " ".join(match.rematch),
         " ".join(match.open),
-        left,
+        match.left and epoch + match.left,
     )
 
 
