@@ -146,10 +146,6 @@ def tell():
         code = match.code if code is None else None
 
 
-# The functions from here to leave() are no coroutines. A newcomer is registered and
-# sent the past in one go, so that no move can be missed, doubled or overtaken.
-
-
 def replay(websocket, match):
     """Send one client the past, and in connect4.v2 all that a newcomer has to know."""
     if websocket.subprotocol is None:
@@ -169,13 +165,6 @@ def replay(websocket, match):
         events = [json.dumps(init), *match.past(page=True), websocket.told]
     for event in events:
         broadcast([websocket], event)
-
-
-def enter(websocket, match, player=None):
-    """Register a player, or a spectator if ``player`` is None; send them the past."""
-    match.enter(websocket, player)
-    replay(websocket, match)
-    change(match)
 
 
 def leave(websocket, match):
@@ -244,7 +233,11 @@ def new_code():
 
 async def play(websocket, match, player=None):
     """Receive and process the events of a player or a spectator, until they leave."""
-    enter(websocket, match, player)
+    # Register them and send them the past in one go, without awaiting anything, so that
+    # no move can be missed, doubled or overtaken.
+    match.enter(websocket, player)
+    replay(websocket, match)
+    change(match)
     try:
         page = websocket.subprotocol is not None
         async for message in websocket:
