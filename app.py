@@ -197,8 +197,7 @@ def forget(match):
     }
     broadcast(match.connected, json.dumps(event))
     # Together, as closing takes a while where a client has frozen.
-    closing = (spectator.close() for spectator in match.connected)
-    asyncio.gather(*closing, return_exceptions=True)
+    asyncio.gather(*(spectator.close() for spectator in match.connected))
     match.connected.clear()
 
 
