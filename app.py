@@ -320,16 +320,15 @@ async def find_seat(key):
         if occupant is not None and await is_alive(occupant):
             continue
         # To ask somebody gives up control: look everything up again.
-        taken = match.players.get(seat) not in (occupant, None)
-        if taken or seat not in JOIN[key].find_seats(key):
-            continue
-        if seat in match.players:
-            # Nobody is told that they left: somebody comes in the same moment, who is
-            # the last of those who wait.
-            match.leave(occupant)
-            change(match)
-            occupant.drop()
-        return match, seat
+        here = match.players.get(seat)
+        if here in (occupant, None) and seat in JOIN[key].find_seats(key):
+            if here is not None:
+                # Nobody is told that they left: somebody comes in the same moment, who
+                # is the last of those who wait.
+                match.leave(here)
+                change(match)
+                here.drop()
+            return match, seat
     return JOIN[key], None
 
 
