@@ -416,10 +416,11 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
+    # Nor before it has a thread, for which Python opens files: there may be none left.
+    listening = [sock.getsockname()[0] for sock in servers[0].sockets]
+    ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
     for server in servers:
         await server.start_serving()
-    listening = [sock.getsockname()[0] for sock in servers[0].sockets]
-    ADDRESSES[:] = find_addresses(listening)
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
