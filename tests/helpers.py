@@ -254,13 +254,18 @@ async def stop(server):
         await server.wait_closed()
 
 
+def left_matches():
+    """Return the matches to which nobody is connected."""
+    return {match for match in app.WATCH.values() if match.left is not None}
+
+
 def forget_all():
     """Forget all matches, at which nobody may be connected any more."""
-    matches, left = {*app.WATCH.values()}, {*app.LEFT}
-    for match in matches | left:
+    matches, left = {*app.WATCH.values()}, left_matches()
+    for match in matches:
         app.forget(match)
     assert matches == left
-    assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
+    assert (app.JOIN, app.WATCH, app.WAITING) == ({}, {}, {})
     # As long as anything is untold, it's going to be told in a moment.
     app.UNSAVED.clear()
 

@@ -9,7 +9,6 @@ What happens is the same at every run.
 """
 
 import asyncio
-import time
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -278,11 +277,10 @@ class Story:
         while self.guests:
             self.guests.pop().client.vanish()
         await self.until_all_are_here()
-        row = make_row(self.match, time.time())
+        row = make_row(self.match)
         app.forget(self.match)
         self.match = make_match(row)
         app.keep(self.match)
-        app.LEFT[self.match] = time.monotonic()
         self.guests = [Guest(await self.server.watch(self.code, **V2))]
         await self.settle()
         assert self.told == told
