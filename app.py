@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
 from connect4 import PLAYER1, PLAYER2, IllegalMove
-from match import Match, Refused, encode, encode_once
+from match import Match, Refused, encode
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
@@ -100,7 +100,7 @@ async def answer(websocket, kind, **details):
     """Send an event to one client, in answer to one of its own."""
     # Unlike send(), this raises nothing if the client has left: what it sent before
     # it did still counts.
-    broadcast([websocket], encode(kind, **details))
+    broadcast([websocket], json.dumps({"type": kind, **details}))
     # Yield, so that those who send much can't keep the others waiting.
     await asyncio.sleep(0)
 
@@ -132,7 +132,11 @@ def tell():
     for match, told in WAITING.items():
         if told != code:
             WAITING[match] = code
-            broadcast(match.players.values(), encode("waiting", code=code))
+            event = {
+                "type": "waiting",
+                "code": code,
+            }
+            broadcast(match.players.values(), json.dumps(event))
         # Of who is told of the one before, the next isn't told.
         code = match.code if code is None else None
 
@@ -143,16 +147,17 @@ def replay(websocket, match):
         events = match.past(page=False)
     else:
         player = match.connected[websocket]
-        init = encode(
-            "init",
-            player=player,
-            watch=match.watch_key,
-            code=match.code,
-            host=ADDRESSES[0][1] if ADDRESSES else None,
-            **({} if player is None else {"rejoin": match.keys[player]}),
-        )
+        init = {
+            "type": "init",
+            "player": player,
+            "watch": match.watch_key,
+            "code": match.code,
+            "host": ADDRESSES[0][1] if ADDRESSES else None,
+        }
+        if player is not None:
+            init["rejoin"] = match.keys[player]
         websocket.told = match.presence()
-        events = [init, *match.past(page=True), websocket.told]
+        events = [json.dumps(init), *match.past(page=True), websocket.told]
     for event in events:
         broadcast([websocket], event)
 
@@ -181,7 +186,7 @@ def forget(match):
         for key in (match.watch_key, match.code, *match.keys.values()):
             keys.pop(key, None)
     UNSAVED.add(match)
-    event = encode_once("error", message="Nobody plays any more, and the game is gone.")
+    event = encode("error", message="Nobody plays any more, and the game is gone.")
     broadcast(match.connected, event)
     # Together, as closing takes a while where a client has frozen.
     asyncio.gather(*(spectator.close() for spectator in match.connected))
@@ -235,14 +240,14 @@ async def play(websocket, match, player=None):
                     # Play the move, and send it to everybody.
                     column = event.get("column")
                     row = match.play(player, column)
-                    event = encode_once("play", player=player, column=column, row=row)
+                    event = encode("play", player=player, column=column, row=row)
                     broadcast(match.connected, event)
 
                     # If the game is over, send how it ended.
                     if match.game.winner is not None:
-                        broadcast(match.connected, encode_once("win", player=player))
+                        broadcast(match.connected, encode("win", player=player))
                     elif match.game.drawn:
-                        broadcast(match.pages, encode_once("draw"))
+                        broadcast(match.pages, encode("draw"))
                     UNSAVED.add(match)
 
                 elif event["type"] == "rematch" and player is not None and page:
@@ -281,8 +286,12 @@ async def start(websocket):
 
     # In the base protocol, send the keys to the first player.
     if base:
-        init = encode("init", join=match.keys[PLAYER2], watch=match.watch_key)
-        broadcast([websocket], init)
+        event = {
+            "type": "init",
+            "join": match.keys[PLAYER2],
+            "watch": match.watch_key,
+        }
+        broadcast([websocket], json.dumps(event))
 
     # Receive and process moves from the first player.
     await play(websocket, match, PLAYER1)

@@ -23,13 +23,10 @@ from connect4 import PLAYER1, PLAYER2, Connect4, opponent
 PLAYERS = PLAYER1, PLAYER2
 
 
+@functools.cache
 def encode(kind, **details):
-    """Return an event as it's sent."""
+    """Return an event that is told again and again, encoded once."""
     return json.dumps({"type": kind, **details})
-
-
-# What is told again and again is encoded once.
-encode_once = functools.cache(encode)
 
 
 class Refused(ValueError):
@@ -84,12 +81,13 @@ class Match:
 
     def presence(self):
         """Return the event, encoded, that tells who is here."""
-        return encode(
-            "presence",
-            players=sorted(self.players),
-            open=self.free,
-            spectators=len(self.connected) - len(self.players),
-        )
+        event = {
+            "type": "presence",
+            "players": sorted(self.players),
+            "open": self.free,
+            "spectators": len(self.connected) - len(self.players),
+        }
+        return json.dumps(event)
 
     def announce_presence(self):
         """Tell who is here to all the pages that were told otherwise."""
@@ -156,7 +154,12 @@ class Match:
 
     def start(self):
         """Return the event, encoded, with which a game begins."""
-        return encode("start", player=self.game.first, wins=self.wins)
+        event = {
+            "type": "start",
+            "player": self.game.first,
+            "wins": self.wins,
+        }
+        return json.dumps(event)
 
     def past(self, *, page):
         """
@@ -166,16 +169,16 @@ class Match:
 
         """
         events = [
-            encode_once("play", player=player, column=column, row=row)
+            encode("play", player=player, column=column, row=row)
             for player, column, row in self.game.moves
         ]
         if self.game.winner is not None:
-            events.append(encode_once("win", player=self.game.winner))
+            events.append(encode("win", player=self.game.winner))
         if not page:
             return events
         if self.game.drawn:
-            events.append(encode_once("draw"))
-        events += [encode_once("rematch", player=player) for player in self.rematch]
+            events.append(encode("draw"))
+        events += [encode("rematch", player=player) for player in self.rematch]
         return [self.start(), *events]
 
     def ask_rematch(self, player):
@@ -185,7 +188,7 @@ class Match:
         if player in self.rematch:
             raise Refused("You have asked for a rematch already.")
         self.rematch.append(player)
-        broadcast(self.pages, encode_once("rematch", player=player))
+        broadcast(self.pages, encode("rematch", player=player))
         if len(self.rematch) == len(PLAYERS):
             self.go_on()
 
