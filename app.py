@@ -96,18 +96,23 @@ def parse_init(message):
     return event
 
 
-async def answer(websocket, kind, **details):
+async def answer(websocket, event):
     """Send an event to one client, in answer to one of its own."""
     # Unlike send(), this raises nothing if the client has left: what it sent before
     # it did still counts.
-    broadcast([websocket], json.dumps({"type": kind, **details}))
+    broadcast([websocket], json.dumps(event))
     # Yield, so that those who send much can't keep the others waiting.
     await asyncio.sleep(0)
 
 
 async def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
-    await answer(websocket, "error", message=message, **details)
+    event = {
+        "type": "error",
+        "message": message,
+        **details,
+    }
+    await answer(websocket, event)
 
 
 def change(match):
@@ -186,8 +191,11 @@ def forget(match):
         for key in (match.watch_key, match.code, *match.keys.values()):
             keys.pop(key, None)
     UNSAVED.add(match)
-    event = encode("error", message="Nobody plays any more, and the game is gone.")
-    broadcast(match.connected, event)
+    event = {
+        "type": "error",
+        "message": "Nobody plays any more, and the game is gone.",
+    }
+    broadcast(match.connected, json.dumps(event))
     # Together, as closing takes a while where a client has frozen.
     asyncio.gather(*(spectator.close() for spectator in match.connected))
     match.connected.clear()
@@ -266,7 +274,7 @@ async def play(websocket, match, player=None):
                     change(match)
 
                 elif event["type"] == "ping" and page:
-                    await answer(websocket, "pong")
+                    await answer(websocket, {"type": "pong"})
 
                 else:
                     raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
