@@ -230,55 +230,65 @@ def new_code():
             return code
 
 
+async def process(websocket, match, event):
+    """
+    Do what a player or a spectator asks for.
+
+    Raise :exc:`Refused` or :exc:`~connect4.IllegalMove` if that can't be.
+
+    """
+    # A player becomes a spectator by making room for somebody else.
+    player = match.connected.get(websocket)
+    page = websocket.subprotocol is not None
+
+    if event["type"] == "play" and player is not None:
+        # Play the move, and send it to everybody.
+        column = event.get("column")
+        row = match.play(player, column)
+        move = encode("play", player=player, column=column, row=row)
+        broadcast(match.connected, move)
+
+        # If the game is over, send how it ended.
+        if match.game.winner is not None:
+            broadcast(match.connected, encode("win", player=player))
+        elif match.game.drawn:
+            broadcast(match.pages, encode("draw"))
+        UNSAVED.add(match)
+
+    elif event["type"] == "rematch" and player is not None and page:
+        match.ask_rematch(player)
+        UNSAVED.add(match)
+
+    elif event["type"] == "open" and page:
+        # The key of that seat is unknown from now on. Who opens their own seat watches
+        # from now on.
+        seat = event.get("player")
+        match.open_seat(seat, player)
+        JOIN.pop(match.keys[seat], None)
+        match.keys[seat] = None
+        if seat == player:
+            replay(websocket, match)
+        change(match)
+
+    elif event["type"] == "ping" and page:
+        await answer(websocket, {"type": "pong"})
+
+    else:
+        raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
+
+
 async def play(websocket, match, player=None):
-    """Receive and process the events of a player or a spectator, until they leave."""
+    """Let a player, or a spectator if ``player`` is None, take part until the end."""
     # Register them and send them the past in one go, without awaiting anything, so that
     # no move can be missed, doubled or overtaken.
     match.enter(websocket, player)
     replay(websocket, match)
     change(match)
     try:
-        page = websocket.subprotocol is not None
+        # Receive and process their events.
         async for message in websocket:
-            # A player becomes a spectator by making room for somebody else.
-            player = match.connected.get(websocket)
             try:
-                event = parse(message)
-                if event["type"] == "play" and player is not None:
-                    # Play the move, and send it to everybody.
-                    column = event.get("column")
-                    row = match.play(player, column)
-                    event = encode("play", player=player, column=column, row=row)
-                    broadcast(match.connected, event)
-
-                    # If the game is over, send how it ended.
-                    if match.game.winner is not None:
-                        broadcast(match.connected, encode("win", player=player))
-                    elif match.game.drawn:
-                        broadcast(match.pages, encode("draw"))
-                    UNSAVED.add(match)
-
-                elif event["type"] == "rematch" and player is not None and page:
-                    match.ask_rematch(player)
-                    UNSAVED.add(match)
-
-                elif event["type"] == "open" and page:
-                    # The key of that seat is unknown from now on. Who opens their own
-                    # seat watches from now on.
-                    seat = event.get("player")
-                    match.open_seat(seat, player)
-                    JOIN.pop(match.keys[seat], None)
-                    match.keys[seat] = None
-                    if seat == player:
-                        replay(websocket, match)
-                    change(match)
-
-                elif event["type"] == "ping" and page:
-                    await answer(websocket, {"type": "pong"})
-
-                else:
-                    raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
-
+                await process(websocket, match, parse(message))
             except (Refused, IllegalMove) as exc:
                 await error(websocket, str(exc))
     finally:
@@ -441,15 +451,13 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    while True:
-        await asyncio.sleep(SAVE_INTERVAL)
-        forget_old()
-        await save(store)
-        if stop.is_set():
-            break
+    while not stop.is_set():
         # A laptop may be on another network by now. In a thread, because Windows may
         # wait for a server of names.
         ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
+        await asyncio.sleep(SAVE_INTERVAL)
+        forget_old()
+        await save(store)
 
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:

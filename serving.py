@@ -309,10 +309,12 @@ async def take_ports(handler, host, port):
             servers.append(await listen(handler, host, number))
         except (OSError, UnicodeError) as exc:
             reason = getattr(exc, "strerror", None) or exc
+            if getattr(exc, "errno", None) == errno.EADDRINUSE:
+                reason = "it's taken"
             message = f"Cannot listen on port {number}: {reason}."
             if not servers:
                 sys.exit(f"{message} Try another port, or another --bind.")
-            print(message, file=sys.stderr)
+            print(f"{message} Doing without it.", file=sys.stderr)
     return servers
 
 
