@@ -10,7 +10,6 @@ import contextlib
 import ipaddress
 import pathlib
 import socket
-import struct
 import sys
 
 try:
@@ -31,7 +30,7 @@ IPV6_ADDRESSES = pathlib.Path("/proc/net/if_inet6")
 
 # Connecting a UDP socket sends nothing, but chooses an address of this machine. These
 # are reserved for documentation (RFC 5737, RFC 3849), so never on this network.
-ELSEWHERE = {socket.AF_INET: "198.51.100.1", socket.AF_INET6: "2001:db8::1"}
+ELSEWHERE = {4: (socket.AF_INET, "198.51.100.1"), 6: (socket.AF_INET6, "2001:db8::1")}
 
 
 def find_addresses(listening):
@@ -42,83 +41,70 @@ def find_addresses(listening):
     with the name of its interface, or :obj:`None` where the system doesn't tell it.
 
     """
-    addresses = []
-    for address, family, find in (
-        ("0.0.0.0", socket.AF_INET, find_ipv4),
-        ("::", socket.AF_INET6, find_ipv6),
-    ):
-        if address in listening:
-            found = [*find()] or [*find_by_route(family)]
-            addresses += [
-                (name, address) for name, address, _ in sorted(found, key=rank)
-            ]
-    given = map(ipaddress.ip_address, listening)
-    addresses += [
-        (None, str(address))
-        for address in given
-        if not address.is_unspecified and not address.is_loopback
-    ]
-    return addresses
+    found, everywhere = [], [*find_everywhere()]
+    for address in map(ipaddress.ip_address, listening):
+        if address.is_unspecified:
+            family = [each for each in everywhere if each[1].version == address.version]
+            found += family or find_by_route(address.version)
+        elif not address.is_loopback:
+            found.append((None, address, False))
+    return [(name, str(address)) for name, address, _ in sorted(found, key=rank)]
 
 
 def rank(found):
     """Return by what addresses are sorted: private networks first, tunnels last."""
     _, address, is_tunnel = found
-    address = ipaddress.ip_address(address)
-    return is_tunnel, address.is_link_local, not address.is_private
+    return address.version, is_tunnel, address.is_link_local, not address.is_private
 
 
-def find_ipv4():
-    """Yield an interface's name, its IPv4 address, and whether it's a tunnel."""
-    for name, flags in find_interfaces():
-        if (answer := ask(name, 0)) is not None:
-            yield name, socket.inet_ntoa(answer[20:24]), bool(flags & POINT_TO_POINT)
-    if fcntl is None:
-        with contextlib.suppress(OSError):
-            for address in socket.gethostbyname_ex(socket.gethostname())[2]:
-                if not ipaddress.ip_address(address).is_loopback:
+def find_everywhere():
+    """Yield an interface's name, an address of it, and whether it's a tunnel."""
+    with contextlib.suppress(OSError):
+        if fcntl is None:
+            for host in socket.gethostbyname_ex(socket.gethostname())[2]:
+                address = ipaddress.ip_address(host)
+                if not address.is_loopback:
                     yield None, address, False
+        elif sys.platform in QUESTIONS:
+            for _, name in socket.if_nameindex():
+                yield from find_on_interface(name, *QUESTIONS[sys.platform])
 
 
-def find_ipv6():
-    """Yield the same for IPv6, where the system tells it."""
-    interfaces = dict(find_interfaces())
+def find_on_interface(name, address, flags):
+    """Yield the same for an interface that is up and isn't the loopback."""
+
+    def ask(question):
+        request = name.encode().ljust(256, b"\0")
+        return fcntl.ioctl(sock, question, request)[16:]
+
+    # It may have gone meanwhile, or have no IPv4 address.
+    with contextlib.suppress(OSError):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            flags = int.from_bytes(ask(flags)[:2], sys.byteorder)
+            if flags & UP and not flags & LOOPBACK:
+                for ipv6 in find_ipv6(name):
+                    yield name, ipv6, flags & POINT_TO_POINT
+                ipv4 = ipaddress.IPv4Address(ask(address)[4:8])
+                yield name, ipv4, flags & POINT_TO_POINT
+
+
+def find_ipv6(interface):
+    """Yield the IPv6 addresses of an interface, where the system tells them."""
     with contextlib.suppress(OSError):
         for line in IPV6_ADDRESSES.read_text().splitlines():
             digits, *_, name = line.split()
             address = ipaddress.IPv6Address(bytes.fromhex(digits))
-            if name in interfaces and not address.is_link_local:
-                is_tunnel = bool(interfaces[name] & POINT_TO_POINT)
-                yield name, str(address), is_tunnel
+            if name == interface and not address.is_link_local:
+                yield address
 
 
-def find_interfaces():
-    """Yield the name and the flags of each interface that is up but the loopback."""
-    with contextlib.suppress(OSError):
-        for _, name in socket.if_nameindex():
-            if (answer := ask(name, 1)) is not None:
-                (flags,) = struct.unpack_from("H", answer, 16)
-                if flags & UP and not flags & LOOPBACK:
-                    yield name, flags
-
-
-def ask(name, question):
-    """Return what the system answers about an interface (struct ifreq), or None."""
-    if fcntl is None or sys.platform not in QUESTIONS:
-        return None
-    request = name.encode().ljust(256, b"\0")
-    with contextlib.suppress(OSError):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            return fcntl.ioctl(sock, QUESTIONS[sys.platform][question], request)
-    return None
-
-
-def find_by_route(family):
+def find_by_route(version):
     """Yield the address from which this machine would send something elsewhere."""
+    family, elsewhere = ELSEWHERE[version]
     with contextlib.suppress(OSError):
         with socket.socket(family, socket.SOCK_DGRAM) as udp:
-            udp.connect((ELSEWHERE[family], 9))
-            yield None, udp.getsockname()[0], False
+            udp.connect((elsewhere, 9))
+            yield None, ipaddress.ip_address(udp.getsockname()[0]), False
 
 
 def url(address, port):

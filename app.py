@@ -11,7 +11,6 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 import argparse
 import asyncio
 import contextlib
-import itertools
 import json
 import secrets
 import sqlite3
@@ -22,23 +21,13 @@ from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
 from connect4 import PLAYER1, PLAYER2, IllegalMove
-from match import DRAW, MOVES, WINS, Match, Refused, opponent
-from serving import (
-    PRESENCE_INTERVAL,
-    is_alive,
-    set_up_process,
-    start_serving,
-    take_ports,
-    warn,
-)
+from match import Match, Refused, encode
+from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
 # The matches, by the keys and the codes that people were given.
 JOIN = {}  # key of a seat, or code: match
 WATCH = {}  # key of the spectators, or code: match
-
-# The matches to which nobody is connected, the one left longest ago first.
-LEFT = {}  # match: when the last connection ended
 
 # The matches at which a player waits for somebody on the local network, in the order
 # in which they began to. The second is told of the first, the fourth of the third, so
@@ -83,38 +72,28 @@ def parse(message):
     Raise :exc:`Refused` if it holds none, whatever it is.
 
     """
-    if not isinstance(message, str):
-        raise Refused("An event is text, not bytes.")
     try:
-        event = json.loads(message)
+        event = json.loads(message) if isinstance(message, str) else None
     # A message that is nested too deeply is a RecursionError.
     except (ValueError, RecursionError):
-        raise Refused("An event is a JSON object, and this isn't JSON.") from None
+        event = None
     if not isinstance(event, dict) or "type" not in event:
-        raise Refused('An event is a JSON object with a "type".')
+        raise Refused('An event is text, a JSON object with a "type".')
     return event
 
 
 def parse_init(message):
-    """
-    Return how the client who sends a first message comes, and by which key or code.
-
-    That is ``"join"``, ``"watch"`` or, without a key, ``"start"``.
-
-    Raise :exc:`Refused` if it isn't an ``init`` event.
-
-    """
+    """Return the ``init`` event that a message holds; raise :exc:`Refused` if none."""
     event = parse(message)
     if event["type"] != "init":
         raise Refused('The first event is an "init" event.')
-    ways = [way for way in ("join", "watch") if way in event]
-    if not all(isinstance(event[way], str) for way in ways):
-        raise Refused("A key is a string.")
-    if not ways:
-        return "start", None
-    key = event[ways[0]]
-    # A code may be typed in capitals.
-    return ways[0], key.lower() if len(key) == CODE_LENGTH else key
+    for way in event.keys() & {"join", "watch"}:
+        if not isinstance(event[way], str):
+            raise Refused("A key is a string.")
+        # A code may be typed in capitals.
+        if len(event[way]) == CODE_LENGTH:
+            event[way] = event[way].lower()
+    return event
 
 
 async def answer(websocket, event):
@@ -142,10 +121,11 @@ def change(match):
         asyncio.get_running_loop().call_later(PRESENCE_INTERVAL, tell)
     UNTOLD.add(match)
     UNSAVED.add(match)
-    if find_waiting(match) is None:
-        WAITING.pop(match, None)
-    else:
+    # While an open seat is free, there is one player at most.
+    if match.free and any(player.is_local for player in match.players.values()):
         WAITING.setdefault(match, "")
+    else:
+        WAITING.pop(match, None)
 
 
 def tell():
@@ -154,27 +134,16 @@ def tell():
         match.announce_presence()
     UNTOLD.clear()
     code = None
-    for number, match in enumerate(WAITING):
-        event = {
-            "type": "waiting",
-            "code": code if number % 2 else None,
-        }
-        if WAITING[match] != event["code"]:
-            WAITING[match] = event["code"]
-            broadcast([find_waiting(match)], json.dumps(event))
-        code = match.code
-
-
-def find_waiting(match):
-    """Return the connection of a player who waits on the local network, or None."""
-    for player, websocket in match.players.items():
-        if opponent(player) in match.open and match.is_free(opponent(player)):
-            return websocket if websocket.subprotocol and websocket.is_local else None
-    return None
-
-
-# The functions from here to leave() are no coroutines. A newcomer is registered and
-# sent the past in one go, so that no move can be missed, doubled or overtaken.
+    for match, told in WAITING.items():
+        if told != code:
+            WAITING[match] = code
+            event = {
+                "type": "waiting",
+                "code": code,
+            }
+            broadcast(match.players.values(), json.dumps(event))
+        # Of who is told of the one before, the next isn't told.
+        code = match.code if code is None else None
 
 
 def replay(websocket, match):
@@ -192,21 +161,10 @@ def replay(websocket, match):
         }
         if player is not None:
             init["rejoin"] = match.keys[player]
-        presence = match.told[websocket] = match.presence()
-        events = [json.dumps(init), *match.past(page=True), presence]
+        websocket.told = match.presence()
+        events = [json.dumps(init), *match.past(page=True), websocket.told]
     for event in events:
         broadcast([websocket], event)
-
-
-def enter(websocket, match, player=None):
-    """Register a player, or a spectator if ``player`` is None; send them the past."""
-    match.enter(websocket, player)
-    LEFT.pop(match, None)
-    if player is not None:
-        # Whoever waits here begins to now, and so stands at the end.
-        WAITING.pop(match, None)
-    replay(websocket, match)
-    change(match)
 
 
 def leave(websocket, match):
@@ -216,26 +174,22 @@ def leave(websocket, match):
         if match.code is None and not match.players:
             # A client of the base protocol started it, and can't come back.
             forget(match)
-        elif not match.connected:
-            LEFT[match] = time.monotonic()
         change(match)
 
 
 def keep(match):
     """Let the keys and the code of a match lead to it."""
     WATCH[match.watch_key] = match
-    JOIN.update(dict.fromkeys(match.keys.values(), match))
+    JOIN.update(dict.fromkeys(filter(None, match.keys.values()), match))
     if match.code is not None:
         WATCH[match.code] = JOIN[match.code] = match
 
 
 def forget(match):
     """Forget a match, and close the connections of its spectators."""
-    for key in (match.watch_key, match.code):
-        WATCH.pop(key, None)
-    for key in (match.code, *match.keys.values()):
-        JOIN.pop(key, None)
-    LEFT.pop(match, None)
+    for keys in (JOIN, WATCH):
+        for key in (match.watch_key, match.code, *match.keys.values()):
+            keys.pop(key, None)
     UNSAVED.add(match)
     event = {
         "type": "error",
@@ -243,28 +197,28 @@ def forget(match):
     }
     broadcast(match.connected, json.dumps(event))
     # Together, as closing takes a while where a client has frozen.
-    closing = (spectator.close() for spectator in match.connected)
-    asyncio.gather(*closing, return_exceptions=True)
+    asyncio.gather(*(spectator.close() for spectator in match.connected))
     match.connected.clear()
 
 
 def forget_old():
     """Forget the matches to which nobody came back in time, or that are too many."""
-    overdue = time.monotonic() - GRACE_PERIOD
-    for match in list(itertools.takewhile(lambda match: LEFT[match] < overdue, LEFT)):
-        forget(match)
-    surplus = len(LEFT) - MAX_KEPT
-    if surplus > 0:
+    matches = dict.fromkeys(WATCH.values())
+    left = [match for match in matches if match.left is not None]
+    since = time.monotonic() - GRACE_PERIOD
+    number = max(len(left) - MAX_KEPT, sum(match.left < since for match in left))
+    if number > 0:
         # Somebody who starts many must not push out two players who are away.
-        for match in sorted(LEFT, key=lambda match: not match.open)[:surplus]:
+        left.sort(key=lambda match: (match.left >= since, not match.open, match.left))
+        for match in left[:number]:
             forget(match)
 
 
 def give_seat(match, player):
     """Give a seat a new key. Whoever sat there before has none any more."""
-    JOIN.pop(match.keys.get(player), None)
+    JOIN.pop(match.keys[player], None)
     match.keys[player] = secrets.token_urlsafe(12)
-    match.make_room(player)
+    match.go_on(newcomer=player)
     keep(match)
 
 
@@ -276,56 +230,75 @@ def new_code():
             return code
 
 
-async def play(websocket, match):
-    """Receive and process the events of a player or a spectator, until they leave."""
+async def process(websocket, match, event):
+    """
+    Do what a player or a spectator asks for.
+
+    Raise :exc:`Refused` or :exc:`~connect4.IllegalMove` if that can't be.
+
+    """
+    # A player becomes a spectator by making room for somebody else.
+    player = match.connected.get(websocket)
     page = websocket.subprotocol is not None
-    async for message in websocket:
-        # A player becomes a spectator by making room for somebody else.
-        player = match.connected.get(websocket)
-        try:
-            event = parse(message)
-            if event["type"] == "play" and player is not None:
-                # Play the move, and send it to everybody.
-                column = event.get("column")
-                row = match.play(player, column)
-                broadcast(match.connected, MOVES[player, column, row])
 
-                # If the game is over, send how it ended.
-                if match.game.winner is not None:
-                    broadcast(match.connected, WINS[player])
-                elif match.game.drawn:
-                    broadcast(match.pages, DRAW)
-                change(match)
+    if event["type"] == "play" and player is not None:
+        # Play the move, and send it to everybody.
+        column = event.get("column")
+        row = match.play(player, column)
+        move = encode("play", player=player, column=column, row=row)
+        broadcast(match.connected, move)
 
-            elif event["type"] == "rematch" and player is not None and page:
-                match.ask_rematch(player)
-                change(match)
+        # If the game is over, send how it ended.
+        if match.game.winner is not None:
+            broadcast(match.connected, encode("win", player=player))
+        elif match.game.drawn:
+            broadcast(match.pages, encode("draw"))
+        UNSAVED.add(match)
 
-            elif event["type"] == "open" and page:
-                # The key of that seat is unknown from now on. Who opens their own
-                # seat watches from now on.
-                seat = event.get("player")
-                match.open_seat(seat, player)
-                JOIN.pop(match.keys.pop(seat, None), None)
-                if seat == player:
-                    replay(websocket, match)
-                change(match)
+    elif event["type"] == "rematch" and player is not None and page:
+        match.ask_rematch(player)
+        UNSAVED.add(match)
 
-            elif event["type"] == "ping" and page:
-                await answer(websocket, {"type": "pong"})
+    elif event["type"] == "open" and page:
+        # The key of that seat is unknown from now on. Who opens their own seat watches
+        # from now on.
+        seat = event.get("player")
+        match.open_seat(seat, player)
+        JOIN.pop(match.keys[seat], None)
+        match.keys[seat] = None
+        if seat == player:
+            replay(websocket, match)
+        change(match)
 
-            else:
-                raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
+    elif event["type"] == "ping" and page:
+        await answer(websocket, {"type": "pong"})
 
-        except (Refused, IllegalMove) as exc:
-            await error(websocket, str(exc))
+    else:
+        raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
+
+
+async def play(websocket, match, player=None):
+    """Let a player, or a spectator if ``player`` is None, take part until the end."""
+    # Register them and send them the past in one go, without awaiting anything, so that
+    # no move can be missed, doubled or overtaken.
+    match.enter(websocket, player)
+    replay(websocket, match)
+    change(match)
+    try:
+        # Receive and process their events.
+        async for message in websocket:
+            try:
+                await process(websocket, match, parse(message))
+            except (Refused, IllegalMove) as exc:
+                await error(websocket, str(exc))
+    finally:
+        leave(websocket, match)
 
 
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     base = websocket.subprotocol is None
-    match = Match(None if base else new_code())
-    match.watch_key = secrets.token_urlsafe(12)
+    match = Match(None if base else new_code(), secrets.token_urlsafe(12))
     # In the base protocol, the key is for a friend. The first player can't come back.
     give_seat(match, PLAYER2 if base else PLAYER1)
 
@@ -338,12 +311,8 @@ async def start(websocket):
         }
         broadcast([websocket], json.dumps(event))
 
-    # Register the first player, and receive their moves until they leave.
-    enter(websocket, match, PLAYER1)
-    try:
-        await play(websocket, match)
-    finally:
-        leave(websocket, match)
+    # Receive and process moves from the first player.
+    await play(websocket, match, PLAYER1)
 
 
 async def find_seat(key):
@@ -355,23 +324,22 @@ async def find_seat(key):
     Raise :exc:`KeyError` if it leads nowhere.
 
     """
-    alive, dead = set(), set()
-    while True:
-        # To ask somebody gives up control: look everything up again afterwards.
-        match = JOIN[key]
-        seats = match.find_seats(key)
-        seats = [seat for seat in seats if match.players.get(seat) not in alive]
-        if not seats:
-            return match, None
-        if match.is_free(seats[0]):
-            return match, seats[0]
-        occupant = match.players[seats[0]]
-        if occupant in dead:
-            # Nobody is told that they left: somebody comes in the same moment.
-            match.leave(occupant)
-            occupant.drop()
-            return match, seats[0]
-        (alive if await is_alive(occupant) else dead).add(occupant)
+    match = JOIN[key]
+    for seat in match.find_seats(key):
+        occupant = match.players.get(seat)
+        if occupant is not None and await is_alive(occupant):
+            continue
+        # To ask somebody gives up control: look everything up again.
+        here = match.players.get(seat)
+        if here in (occupant, None) and seat in JOIN[key].find_seats(key):
+            if here is not None:
+                # Nobody is told that they left: somebody comes in the same moment, who
+                # is the last of those who wait.
+                match.leave(here)
+                change(match)
+                here.drop()
+            return match, seat
+    return JOIN[key], None
 
 
 async def join(websocket, key):
@@ -383,24 +351,17 @@ async def join(websocket, key):
         await error(websocket, "Game not found.")
         return
 
-    # If somebody sits there, who comes by the code watches.
-    if seat is None and key == match.code:
-        await watch(websocket, key)
-        return
-    if seat is None:
+    # If somebody sits there, who comes by a key is refused.
+    if seat is None and key != match.code:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
         await error(websocket, "The game already has this player.", **details)
         return
 
-    # Nothing was awaited since the seat was found to be free. Register the player,
-    # and receive their moves until they leave.
-    if key == match.code:
+    # Nothing was awaited since the seat was found to be free. Receive and process moves
+    # from the player, or have who came by the code watch if there is no seat.
+    if seat is not None and key == match.code:
         give_seat(match, seat)
-    enter(websocket, match, seat)
-    try:
-        await play(websocket, match)
-    finally:
-        leave(websocket, match)
+    await play(websocket, match, seat)
 
 
 async def watch(websocket, key):
@@ -409,50 +370,42 @@ async def watch(websocket, key):
     if key not in WATCH:
         await error(websocket, "Game not found.")
         return
-    match = WATCH[key]
 
-    # Register the spectator, who is sent each move until they leave.
-    enter(websocket, match)
-    try:
-        await play(websocket, match)
-    finally:
-        leave(websocket, match)
+    # Send each move to the spectator.
+    await play(websocket, WATCH[key])
 
 
 async def handler(websocket):
     """Handle a connection: find out who it is, and dispatch accordingly."""
-    # A connection that ends, whenever and however, is no error.
-    with contextlib.suppress(ConnectionClosed):
-        try:
-            async with asyncio.timeout(INIT_TIMEOUT):
-                way, key = parse_init(await websocket.recv())
-        except (Refused, TimeoutError) as exc:
-            late = 'The first event, "init", did not come in time.'
-            await error(websocket, str(exc) or late)
-            await websocket.close(1008)
-            return
-
-        if way == "join":
+    try:
+        async with asyncio.timeout(INIT_TIMEOUT):
+            event = parse_init(await websocket.recv())
+        if "join" in event:
             # A player takes a seat.
-            await join(websocket, key)
-        elif way == "watch":
+            await join(websocket, event["join"])
+        elif "watch" in event:
             # A spectator watches a match.
-            await watch(websocket, key)
+            await watch(websocket, event["watch"])
         else:
             # The first player starts a match.
             await start(websocket)
+    except (Refused, TimeoutError) as exc:
+        late = 'The first event, "init", did not come in time.'
+        await error(websocket, str(exc) or late)
+        await websocket.close(1008)
+    except ConnectionClosed:
+        # A connection that ends, whenever and however, is no error.
+        pass
 
 
 async def save(store):
     """Write what has changed to the file, in a thread, so that no game waits for it."""
     changed = [match for match in UNSAVED if match.code is not None]
     UNSAVED.clear()
-    epoch = time.time() - time.monotonic()
-    rows = {match.watch_key: None for match in changed}
-    for match in changed:
-        if match.watch_key in WATCH:
-            left = epoch + LEFT[match] if match in LEFT else None
-            rows[match.watch_key] = make_row(match, left)
+    rows = {
+        match.watch_key: make_row(match) if match.watch_key in WATCH else None
+        for match in changed
+    }
     try:
         await asyncio.to_thread(write, store, rows)
     except sqlite3.Error as exc:
@@ -490,28 +443,27 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
-        LEFT[match] = time.monotonic()
-    await start_serving(servers, arguments.port)
+    # Nor before it has a thread, for which Python opens files: there may be none left.
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
-    ADDRESSES[:] = find_addresses(listening)
+    ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
+    for server in servers:
+        await server.start_serving()
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
     while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SAVE_INTERVAL)
-        forget_old()
-        await save(store)
         # A laptop may be on another network by now. In a thread, because Windows may
         # wait for a server of names.
         ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
+        await asyncio.sleep(SAVE_INTERVAL)
+        forget_old()
+        await save(store)
 
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:
         server.close()
-    with contextlib.suppress(TimeoutError):
-        closed = asyncio.gather(*(server.wait_closed() for server in servers))
-        await asyncio.wait_for(closed, CLOSE_TIMEOUT)
+    closing = [asyncio.create_task(server.wait_closed()) for server in servers]
+    await asyncio.wait(closing, timeout=CLOSE_TIMEOUT)
     await save(store)
     store.close()
 

@@ -7,8 +7,6 @@ a line first (across, up or diagonally) wins.
 
 """
 
-__all__ = ["COLUMNS", "PLAYER1", "PLAYER2", "ROWS", "Connect4", "IllegalMove"]
-
 PLAYER1, PLAYER2 = "red", "yellow"
 
 COLUMNS, ROWS = 7, 6
@@ -27,6 +25,11 @@ COLUMNS, ROWS = 7, 6
 # the diagonals that go up and down.
 COLUMN = ROWS + 1
 DISTANCES = 1, COLUMN, COLUMN + 1, COLUMN - 1
+
+
+def opponent(player):
+    """Return the other player."""
+    return PLAYER2 if player == PLAYER1 else PLAYER1
 
 
 class IllegalMove(RuntimeError, ValueError):
@@ -51,21 +54,16 @@ class Connect4:
     """
 
     def __init__(self, first=PLAYER1):
-        self.players = [PLAYER1, PLAYER2] if first == PLAYER1 else [PLAYER2, PLAYER1]
+        self.first = first
         self.moves = []
         self.winner = None
         self.heights = [0] * COLUMNS
         self.checkers = {PLAYER1: 0, PLAYER2: 0}
 
     @property
-    def first(self):
-        """The player who moves first."""
-        return self.players[0]
-
-    @property
     def turn(self):
         """The player whose turn it is; of no meaning when the game is over."""
-        return self.players[len(self.moves) % 2]
+        return opponent(self.moves[-1][0]) if self.moves else self.first
 
     @property
     def drawn(self):

@@ -12,42 +12,25 @@ or if who sits there gives no sign of life.
 
 """
 
+import functools
 import json
+import time
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import COLUMNS, PLAYER1, PLAYER2, ROWS, Connect4
+from connect4 import PLAYER1, PLAYER2, Connect4, opponent
 
 PLAYERS = PLAYER1, PLAYER2
 
-# The events that are told again and again, encoded once.
-MOVES = {
-    (player, column, row): json.dumps(
-        {
-            "type": "play",
-            "player": player,
-            "column": column,
-            "row": row,
-        }
-    )
-    for player in PLAYERS
-    for column in range(COLUMNS)
-    for row in range(ROWS)
-}
-WINS = {player: json.dumps({"type": "win", "player": player}) for player in PLAYERS}
-DRAW = json.dumps({"type": "draw"})
-REMATCHES = {
-    player: json.dumps({"type": "rematch", "player": player}) for player in PLAYERS
-}
+
+@functools.cache
+def encode(kind, **details):
+    """Return an event that is told again and again, encoded once."""
+    return json.dumps({"type": kind, **details})
 
 
 class Refused(ValueError):
     """An event that can't be accepted. Its text is a sentence for the sender."""
-
-
-def opponent(player):
-    """Return the other player."""
-    return PLAYER2 if player == PLAYER1 else PLAYER1
 
 
 class Match:
@@ -55,23 +38,23 @@ class Match:
     Two seats, who sits there, who watches, and the game that they play.
 
     ``code`` is the one that leads to the match; it's :obj:`None` if a client of the
-    base protocol started it, and then no seat is ever open. ``keys`` and
-    ``watch_key`` are those of its seats and its spectators. Whoever makes a match
-    gives it all these.
+    base protocol started it, and then no seat is ever open. ``watch_key`` and ``keys``
+    are those of its spectators and its seats: None as long as a seat has none. Whoever
+    makes a match gives it all these.
 
     """
 
-    def __init__(self, code=None):
+    def __init__(self, code=None, watch_key=None):
         self.game = Connect4()
         self.wins = {PLAYER1: 0, PLAYER2: 0}  # in the games before this one
         self.rematch = []  # the players who asked for one, the first of them first
         self.open = set() if code is None else {PLAYER2}  # seats, free or not
         self.code = code
-        self.keys = {}  # player: key
-        self.watch_key = None
+        self.watch_key = watch_key
+        self.keys = {PLAYER1: None, PLAYER2: None}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.told = {}  # page: the presence that it was told last
+        self.left = time.monotonic()  # when nobody was left, or None
 
     # Who is here
 
@@ -82,6 +65,7 @@ class Match:
 
     def enter(self, websocket, player=None):
         """Register a player, or a spectator if ``player`` is None."""
+        self.left = None
         self.connected[websocket] = player
         if player is not None:
             self.players[player] = websocket
@@ -90,45 +74,45 @@ class Match:
         """Unregister a connection, if it's here; return whether it was."""
         if websocket not in self.connected:
             return False
-        player = self.connected.pop(websocket)
-        if player is not None:
-            del self.players[player]
-        self.told.pop(websocket, None)
+        self.players.pop(self.connected.pop(websocket), None)
+        if not self.connected:
+            self.left = time.monotonic()
         return True
 
     def presence(self):
         """Return the event, encoded, that tells who is here."""
         event = {
             "type": "presence",
-            "players": [player for player in PLAYERS if player in self.players],
-            "open": [player for player in self.open_seats() if self.is_free(player)],
+            "players": sorted(self.players),
+            "open": self.free,
             "spectators": len(self.connected) - len(self.players),
         }
         return json.dumps(event)
 
     def announce_presence(self):
-        """Tell who is here to all the pages that were told otherwise, or nothing."""
+        """Tell who is here to all the pages that were told otherwise."""
         presence = self.presence()
-        outdated = [page for page in self.pages if self.told.get(page) != presence]
-        broadcast(outdated, presence)
-        self.told.update(dict.fromkeys(outdated, presence))
+        broadcast([page for page in self.pages if page.told != presence], presence)
+        for page in self.pages:
+            page.told = presence
 
     # The seats
 
-    def is_free(self, player):
-        """Return whether nobody sits in a seat."""
-        return player not in self.players
-
-    def open_seats(self):
-        """Return the open seats: free ones first, and red's before yellow's."""
-        seats = [player for player in PLAYERS if player in self.open]
-        return sorted(seats, key=self.is_free, reverse=True)
+    @property
+    def free(self):
+        """The open seats in which nobody sits, red's before yellow's."""
+        return sorted(self.open - self.players.keys())
 
     def find_seats(self, key):
-        """Return the seat of a key, or the open seats for the code, in a list."""
+        """
+        Return the seat of a key, or the open seats for the code.
+
+        Free ones come first, and red's before yellow's, as in the alphabet.
+
+        """
         if key == self.code:
-            return self.open_seats()
-        return [player for player in self.keys if self.keys[player] == key]
+            return sorted(self.open, key=lambda seat: (seat in self.players, seat))
+        return [player for player in PLAYERS if self.keys[player] == key]
 
     def open_seat(self, seat, player):
         """
@@ -147,7 +131,7 @@ class Match:
             raise Refused(f'A seat is "{PLAYER1}" or "{PLAYER2}".')
         others = [seat] if player is not None else PLAYERS
         for other in others:
-            if other != player and not self.is_free(other):
+            if other != player and other in self.players:
                 raise Refused(f"{other.capitalize()} is here.")
         self.open.add(seat)
         if seat in self.rematch:
@@ -184,14 +168,18 @@ class Match:
         Those that the base protocol doesn't know are only for a ``page``.
 
         """
-        events = [MOVES[move] for move in self.game.moves]
+        events = [
+            encode("play", player=player, column=column, row=row)
+            for player, column, row in self.game.moves
+        ]
         if self.game.winner is not None:
-            events.append(WINS[self.game.winner])
+            events.append(encode("win", player=self.game.winner))
         if not page:
             return events
         if self.game.drawn:
-            events.append(DRAW)
-        return [self.start(), *events, *map(REMATCHES.get, self.rematch)]
+            events.append(encode("draw"))
+        events += [encode("rematch", player=player) for player in self.rematch]
+        return [self.start(), *events]
 
     def ask_rematch(self, player):
         """Note, and tell, that a player asks for another game; raise :exc:`Refused`."""
@@ -200,33 +188,23 @@ class Match:
         if player in self.rematch:
             raise Refused("You have asked for a rematch already.")
         self.rematch.append(player)
-        broadcast(self.pages, REMATCHES[player])
+        broadcast(self.pages, encode("rematch", player=player))
         if len(self.rematch) == len(PLAYERS):
-            self.begin()
+            self.go_on()
 
-    def begin(self, newcomer=None):
+    def go_on(self, newcomer=None):
         """
-        Begin another game, and tell it. Who moved second moves first.
+        Begin another game if one is over, and tell it. Who moved second moves first.
 
-        If a ``newcomer`` has taken a seat, they have won no game yet.
+        If a ``newcomer`` has taken a seat, they have won no game yet, which the others
+        see at the next start.
 
         """
         if self.game.winner is not None:
             self.wins[self.game.winner] += 1
         if newcomer is not None:
             self.wins[newcomer] = 0
-        self.game = Connect4(opponent(self.game.first))
-        self.rematch.clear()
-        broadcast(self.pages, self.start())
-
-    def make_room(self, player):
-        """
-        Let somebody else have a seat. If a game is over, the next one begins.
-
-        They have won no game yet, which the others see at the next start.
-
-        """
         if self.game.over:
-            self.begin(newcomer=player)
-        else:
-            self.wins[player] = 0
+            self.game = Connect4(opponent(self.game.first))
+            self.rematch.clear()
+            broadcast(self.pages, self.start())

@@ -54,8 +54,6 @@ SEND_BUFFER = 64 * 1024
 # How often a warning that comes again and again is logged, in seconds.
 WARNING_INTERVAL = 60
 
-PORT_TAKEN = "Port {} is taken. Try another one: app.py PORT"
-
 LOGGER = logging.getLogger("connect4")
 
 # The library logs what is requested and received, and that includes keys. Of what
@@ -63,8 +61,7 @@ LOGGER = logging.getLogger("connect4")
 LIBRARY_LOGGER = logging.getLogger("connect4.websockets")
 LIBRARY_LOGGER.setLevel(logging.ERROR)
 
-# The page: what stands in the folder page, and these. Nothing else can be had.
-NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
+# The types of the page's files.
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -91,7 +88,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-NOT_FOUND = """\
+NOT_FOUND_PAGE = b"""\
 <!doctype html>
 <html lang="en">
   <meta charset="utf-8" />
@@ -110,13 +107,13 @@ class Connection(ServerConnection):
     """
     A connection whose client can neither hold up the others nor fill the memory.
 
-    ``drop()`` ends it at once. ``is_local`` tells whether its page was opened by an
-    address of a local network.
+    ``drop()`` ends it at once. ``is_local`` tells whether it's a page that was opened
+    by an address of a local network. ``told`` is for what it was told last.
 
     """
 
     # More attributes would make room for many in the dict of each connection.
-    __slots__ = ("drop", "head", "is_local")
+    __slots__ = ("drop", "head", "is_local", "told")
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -125,21 +122,16 @@ class Connection(ServerConnection):
 
     def data_received(self, data):
         """Drop a client that sends too long a request, or more than that."""
-        if self.request is None:
+        # RFC 6455, section 4.1, forbids to send anything before the answer has come.
+        # websockets (17.4) takes it for frames, ends the connection, and fails to
+        # answer then, with a traceback.
+        if self.response is None:
             self.head += data
             surplus = self.head.partition(END_OF_REQUEST)[2]
             if len(self.head) > MAX_REQUEST or surplus:
                 self.drop()
                 return
-        elif self.response is None:
-            # RFC 6455, section 4.1, forbids to send anything before the answer has
-            # come. websockets (17.4) takes it for frames, ends the connection, and
-            # fails to answer then, with a traceback.
-            self.drop()
-            return
         super().data_received(data)
-        if self.request is not None:
-            self.head = b""
 
     def pause_writing(self):
         """Drop a client that doesn't read: more than ``write_limit`` is unsent."""
@@ -155,29 +147,27 @@ async def is_alive(websocket):
     """
     Return whether a connection answers a ping within ``PROBE_TIMEOUT``.
 
-    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after an answer,
-    is told the same.
+    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after that, is told
+    the same.
 
     """
     if websocket not in PROBES:
         PROBES[websocket] = asyncio.create_task(probe(websocket))
-    return await asyncio.shield(PROBES[websocket])
+    return await PROBES[websocket]
 
 
 async def probe(websocket):
     """Ask a connection for a sign of life, and return whether it came in time."""
-    alive = False
     try:
         pong = await websocket.ping()
         # When a busy server looks at the clock too late, the answer may be there.
         await asyncio.wait([pong], timeout=PROBE_TIMEOUT)
-        alive = pong.done() and not pong.cancelled() and pong.exception() is None
+        return pong.done() and pong.exception() is None
     except ConnectionClosed:
-        pass
+        return False
     finally:
         loop = asyncio.get_running_loop()
-        loop.call_later(PRESENCE_INTERVAL if alive else 0, PROBES.pop, websocket)
-    return alive
+        loop.call_later(PRESENCE_INTERVAL, PROBES.pop, websocket)
 
 
 # Requests
@@ -208,22 +198,23 @@ def has_local_host(headers):
     return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
 
 
-def read_files():
-    """Return the files of the page, ``{path: (bytes, the same by gzip, type)}``."""
-    # Read at the start, because later the disk could keep the games waiting. A phone on
-    # a slow network sees the board in half the time if they are compressed.
-    files = [HERE / name for name in NAMES]
-    files += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
-    found = {}
-    for file in files:
-        body = file.read_bytes()
-        path = f"/{file.relative_to(HERE).as_posix()}"
-        found[path] = body, gzip.compress(body), TYPES[file.suffix]
-    found["/"] = found.pop("/index.html")
-    return found
+def offer(body, suffix):
+    """Return what a file has: its bytes, the same by gzip, its type."""
+    # A phone on a slow network sees the board in half the time if it's compressed.
+    return body, gzip.compress(body), TYPES[suffix]
 
 
-FILES = read_files()
+# The page: these, and what stands in the folder page. Nothing else can be had. They are
+# read at the start, because later the disk could keep the games waiting.
+NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
+PAGE = [HERE / name for name in NAMES]
+PAGE += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
+FILES = {
+    f"/{file.relative_to(HERE).as_posix()}": offer(file.read_bytes(), file.suffix)
+    for file in PAGE
+}
+FILES["/"] = FILES.pop("/index.html")
+NOT_FOUND = offer(NOT_FOUND_PAGE, ".html")
 
 
 async def listen(handler, host, port):
@@ -243,20 +234,14 @@ async def listen(handler, host, port):
             return response
         upgrades = request.headers.get_all("Upgrade")
         if any("websocket" in value.lower() for value in upgrades):
-            connection.is_local = has_local_host(request.headers)
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")
         path = request.path.partition("?")[0]
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
-        if path not in FILES:
-            response = connection.respond(404, NOT_FOUND)
-            del response.headers["Content-Type"]
-            response.headers["Content-Type"] = TYPES[".html"]
-            return response
-        response = connection.respond(200, "")
-        response.body, compressed, content_type = FILES[path]
+        response = connection.respond(200 if path in FILES else 404, "")
+        response.body, compressed, content_type = FILES.get(path, NOT_FOUND)
         headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
         accepted = ",".join(request.headers.get_all("Accept-Encoding"))
         if "gzip" in re.split(r"[ ,;]+", accepted):
@@ -277,9 +262,12 @@ async def listen(handler, host, port):
 
     def handle(connection):
         """Let the handler have a connection when its handshake is over."""
+        is_page = connection.subprotocol is not None
+        connection.is_local = is_page and has_local_host(connection.request.headers)
         # Nobody needs what was said then any more, and it has keys in it.
-        connection.request.headers.clear()
+        connection.head = b""
         connection.request.path = ""
+        connection.request.headers.clear()
         connection.response.headers.clear()
         return handler(connection)
 
@@ -314,30 +302,20 @@ async def listen(handler, host, port):
 
 async def take_ports(handler, host, port):
     """Return the servers, which don't accept anybody yet, or exit with a message."""
-    try:
-        servers = [await listen(handler, host, port)]
-    except (socket.gaierror, UnicodeError):
-        sys.exit(f"{host} is not an address of this machine.")
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            sys.exit(PORT_TAKEN.format(port))
-        sys.exit(f"Cannot listen on port {port}: {exc.strerror or exc}.")
-    try:
-        # Clients of the tutorial look for WebSockets there.
-        servers.append(await listen(handler, host, port + 1))
-    except OSError as exc:
-        print(f"Doing without port {port + 1}: {exc.strerror or exc}.", file=sys.stderr)
+    servers = []
+    # Clients of the tutorial look for WebSockets at the next one.
+    for number in (port, port + 1):
+        try:
+            servers.append(await listen(handler, host, number))
+        except (OSError, UnicodeError) as exc:
+            reason = getattr(exc, "strerror", None) or exc
+            if getattr(exc, "errno", None) == errno.EADDRINUSE:
+                reason = "it's taken"
+            message = f"Cannot listen on port {number}: {reason}."
+            if not servers:
+                sys.exit(f"{message} Try another port, or another --bind.")
+            print(f"{message} Doing without it.", file=sys.stderr)
     return servers
-
-
-async def start_serving(servers, port):
-    """Let everybody in, or exit with a message."""
-    try:
-        for server in servers:
-            await server.start_serving()
-    except OSError:
-        # Two servers can take a port at the same moment, but only one can listen.
-        sys.exit(PORT_TAKEN.format(port))
 
 
 # The process
@@ -345,23 +323,18 @@ async def start_serving(servers, port):
 
 def set_up_process(stop):
     """Let signals set the event ``stop``, and let nothing else end the server."""
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(handle_exception)
+    asyncio.get_running_loop().set_exception_handler(handle_exception)
     # A warning for what is written to a connection that was just lost is noise.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     raise_file_limit()
-
-    def handle(*_):
-        # A second Ctrl-C may come when the loop is closed already.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP.
         # nohup ignores SIGHUP, and so does a shell Ctrl-C for its background jobs.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            # Unlike loop.add_signal_handler(), this works on all systems.
-            signal.signal(number, handle)
+            # Unlike loop.add_signal_handler(), this works on all systems. (It wakes up
+            # nobody, but main() looks often.)
+            signal.signal(number, lambda *_: stop.set())
 
 
 def raise_file_limit():
@@ -372,10 +345,9 @@ def raise_file_limit():
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # macOS says that there is none, and refuses that then: see its setrlimit(2).
-    for limit in (hard, OPEN_MAX):
+    for limit in (OPEN_MAX, hard):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            break
 
 
 # What asyncio says when it waits for clients at a port that isn't open any more.

@@ -9,7 +9,6 @@ isn't in it, because it follows from the columns that were played.
 import contextlib
 import os
 import sqlite3
-import struct
 import sys
 import time
 
@@ -18,18 +17,15 @@ from match import PLAYERS, Match
 
 # By these, the header of a file tells that it's ours, and how to read it
 # (https://www.sqlite.org/fileformat.html, section 1.3).
-APPLICATION_ID = int.from_bytes(b"Con4")
-VERSION = 1
-HEADER = struct.Struct("> 60x i 4x i 28x")
 MAGIC = b"SQLite format 3\0"
+APPLICATION_ID = b"Con4"
+VERSION = 1
 
-# More than anybody wins. SQLite has no integers from 2**63, JavaScript none from here.
-MANY_WINS = 2**53
-
-# A match is a row. Players in ``rematch`` and ``open`` are parted by blanks.
+# A match is a row. Players in ``rematch`` and ``open`` are parted by blanks. By itself,
+# SQLite takes any value for any column.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS matches (
-    watch_key TEXT PRIMARY KEY,
+    watch_key TEXT PRIMARY KEY NOT NULL,
     code TEXT NOT NULL,
     red_key TEXT,
     yellow_key TEXT,
@@ -39,30 +35,30 @@ CREATE TABLE IF NOT EXISTS matches (
     yellow_wins INTEGER NOT NULL,
     rematch TEXT NOT NULL,
     open TEXT NOT NULL,
-    left REAL                      -- when the last connection ended, by time.time()
+    left REAL,                     -- when the last connection ended, by time.time()
+    CHECK (first IN ('red', 'yellow')),
+    CHECK (rematch IN ('', 'red', 'yellow', 'red yellow', 'yellow red')),
+    CHECK (open IN ('', 'red', 'yellow', 'red yellow', 'yellow red')),
+    CHECK (min(red_wins, yellow_wins) >= 0 AND max(red_wins, yellow_wins) < 1e15),
+    CHECK ('blob' NOT IN (typeof(watch_key), typeof(code))),
+    CHECK ('blob' NOT IN (typeof(red_key), typeof(yellow_key)))
 )
 """
 
 
-class Unusable(Exception):
-    """A file that must be left alone. Its text is a sentence that tells why."""
-
-
-def make_row(match, left):
-    """Return the row of a match, a tuple; ``left`` is None if somebody is there."""
-    red, yellow = PLAYERS
+def make_row(match):
+    """Return the row of a match, a tuple."""
+    epoch = time.time() - time.monotonic()
     return (
         match.watch_key,
         match.code,
-        match.keys.get(red),
-        match.keys.get(yellow),
+        *match.keys.values(),
         match.game.first,
         "".join(str(column) for _, column, _ in match.game.moves),
-        match.wins[red],
-        match.wins[yellow],
+        *match.wins.values(),
         " ".join(match.rematch),
         " ".join(match.open),
-        left,
+        match.left and epoch + match.left,
     )
 
 
@@ -70,28 +66,18 @@ def make_match(row):
     """
     Return the match of a row.
 
-    Raise :exc:`ValueError` or :exc:`TypeError` if there can't be such a match.
+    Raise :exc:`ValueError` if its columns can't be played.
 
     """
     watch_key, code, red_key, yellow_key, first, columns, *wins, rematch, seats, _ = row
-    match = Match(code)
-    match.watch_key = watch_key
-    keys = zip(PLAYERS, (red_key, yellow_key), strict=True)
-    match.keys = {player: key for player, key in keys if key is not None}
+    match = Match(code, watch_key)
+    match.keys = dict(zip(PLAYERS, (red_key, yellow_key), strict=True))
     match.game = Connect4(first)
     for column in columns:
         match.game.play(match.game.turn, int(column))
     match.wins = dict(zip(PLAYERS, wins, strict=True))
     match.rematch = rematch.split()
     match.open = set(seats.split())
-    unknown = {first, *match.rematch, *match.open}.difference(PLAYERS)
-    if unknown:
-        raise ValueError(f"there is no such player: {', '.join(unknown)}")
-    # SQLite takes any value for any column.
-    if not all(type(key) is str for key in (watch_key, code, *match.keys.values())):
-        raise ValueError("there is a key that isn't text")
-    if not all(type(number) is int and 0 <= number < MANY_WINS for number in wins):
-        raise ValueError("there is a score that can't be")
     return match
 
 
@@ -99,22 +85,22 @@ def check(path):
     """
     See that a file was made by this program, in this version, or has just been made.
 
-    Raise :exc:`Unusable` or :exc:`ValueError`.
+    Exit with a message if it must be left alone; raise :exc:`ValueError` if it's no
+    database.
 
     """
     # Nothing is changed, nor even locked, by who only reads the header. All else may be
     # half written, as by a server that uses the file.
     with open(path, "rb") as file:
-        header = file.read(HEADER.size)
+        header = file.read(100)
     if not header:
         return
-    if len(header) < HEADER.size or not header.startswith(MAGIC):
+    if not header.startswith(MAGIC):
         raise ValueError("file is not a database")
-    version, application_id = HEADER.unpack(header)
-    if application_id != APPLICATION_ID:
-        raise Unusable(f"{path} belongs to another program. Choose another --games.")
-    if version > VERSION:
-        raise Unusable(f"{path} belongs to a later version. Choose another --games.")
+    if header[68:72] != APPLICATION_ID:
+        sys.exit(f"{path} belongs to another program. Choose another --games.")
+    if int.from_bytes(header[60:64]) > VERSION:
+        sys.exit(f"{path} belongs to a later version. Choose another --games.")
 
 
 def open_store(path):
@@ -122,76 +108,48 @@ def open_store(path):
     Return the connection to a file of games, and the matches in it.
 
     The one that was left longest ago is the first. If ``path`` is ``":memory:"``, there
-    is no file. If it's damaged, it's set aside.
+    is no file.
 
-    Raise :exc:`Unusable` if the file is another program's, a later version's, or in
-    use; and :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written.
+    Raise :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged, and
+    :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or is in
+    use; and do as :func:`check` does.
 
     """
     if path != ":memory:":
         # It holds keys, and so it's for nobody else to read.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        check(path)
     # The event loop opens it, and a thread writes: one after the other.
-    store = sqlite3.connect(
-        path, timeout=0, isolation_level=None, check_same_thread=False
-    )
+    store = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
-        if path != ":memory:":
-            check(path)
-        prepare(store)
-        return store, read(store)
-    except Unusable:
+        store.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # The header must be in the file itself before there is a write-ahead log.
+        with store:
+            store.execute("BEGIN EXCLUSIVE")
+            store.execute(f"PRAGMA application_id = {int.from_bytes(APPLICATION_ID)}")
+            store.execute(f"PRAGMA user_version = {VERSION}")
+            store.execute(SCHEMA)
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("PRAGMA synchronous = NORMAL")
+        (result,) = store.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise ValueError(" ".join(result.split()))
+        # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
+        store.text_factory = bytes.decode
+        rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
+        return store, [make_match(row) for row in rows]
+    except Exception:
         store.close()
         raise
-    except sqlite3.OperationalError as exc:
-        store.close()
-        if exc.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            message = f"{path} is in use by another server. Choose another --games."
-            raise Unusable(message) from None
-        raise
-    except (sqlite3.DatabaseError, ValueError, TypeError) as exc:
-        store.close()
-        aside = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-        for suffix in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-        print(f"{path} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
-        return open_store(path)
-
-
-def prepare(store):
-    """Lock the file, and see that it can be written."""
-    store.execute("PRAGMA locking_mode = EXCLUSIVE")
-    # The header must be in the file itself before there is a write-ahead log.
-    with store:
-        store.execute("BEGIN EXCLUSIVE")
-        store.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        store.execute(f"PRAGMA user_version = {VERSION}")
-        store.execute(SCHEMA)
-    store.execute("PRAGMA journal_mode = WAL")
-    store.execute("PRAGMA synchronous = NORMAL")
-
-
-def read(store):
-    """Return the matches. Raise ValueError, or another error, if it's damaged."""
-    (result,) = store.execute("PRAGMA quick_check(1)").fetchone()
-    if result != "ok":
-        raise ValueError(" ".join(result.split()))
-    # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
-    store.text_factory = bytes.decode
-    rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
-    return [make_match(row) for row in rows]
 
 
 def write(store, rows):
     """Write ``{watch_key: row}``; a match that is forgotten has None for a row."""
-    changed = [row for row in rows.values() if row is not None]
-    forgotten = [(key,) for key, row in rows.items() if row is None]
-    insert = "REPLACE INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    delete = "DELETE FROM matches WHERE watch_key = ?"
+    insert = "INSERT INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     with store:
-        store.execute("BEGIN")
-        store.executemany(insert, changed)
-        store.executemany("DELETE FROM matches WHERE watch_key = ?", forgotten)
+        store.executemany(delete, [(key,) for key in rows])
+        store.executemany(insert, [row for row in rows.values() if row is not None])
 
 
 def open_games(path, port):
@@ -199,16 +157,24 @@ def open_games(path, port):
     Return what :func:`open_store` does, or exit with a message.
 
     Without a ``path``, the file has its name by the ``port``, and if it can't be
-    written, the games are in memory.
+    written, the games are in memory. If it's damaged, it's set aside.
 
     """
+    file = path or f"games-{port}.sqlite3"
     try:
-        return open_store(path or f"games-{port}.sqlite3")
-    except Unusable as exc:
-        sys.exit(str(exc))
+        return open_store(file)
     except (OSError, sqlite3.OperationalError) as exc:
+        if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            sys.exit(f"{file} is in use by another server. Choose another --games.")
         message = f"The file of games can't be written: {exc}."
         if path is not None:
             sys.exit(message)
         print(f"{message} They end with the server.", file=sys.stderr)
         return open_store(":memory:")
+    except (sqlite3.DatabaseError, ValueError) as exc:
+        aside = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{file}{suffix}", f"{aside}{suffix}")
+        print(f"{file} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
+        return open_games(path, port)

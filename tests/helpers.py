@@ -78,7 +78,7 @@ class Client:
         is_page, events = self.websocket.subprotocol is not None, []
         await self.send(PING if is_page else b"?")
         while (event := await self.receive()) != PONG:
-            if not is_page and "not bytes" in event.get("message", ""):
+            if not is_page and "An event is text" in event.get("message", ""):
                 break
             events.append(event)
         return events
@@ -256,13 +256,18 @@ class Server:
         return Answer(int(status.split()[1]), headers, body)
 
 
+def left_matches():
+    """Return the matches to which nobody is connected."""
+    return {match for match in app.WATCH.values() if match.left is not None}
+
+
 def forget_all():
     """Forget all matches, at which nobody may be connected any more."""
-    matches, left = {*app.WATCH.values()}, {*app.LEFT}
-    for match in matches | left:
+    matches, left = {*app.WATCH.values()}, left_matches()
+    for match in matches:
         app.forget(match)
     assert matches == left
-    assert (app.JOIN, app.WATCH, app.LEFT, app.WAITING) == ({}, {}, {}, {})
+    assert (app.JOIN, app.WATCH, app.WAITING) == ({}, {}, {})
     # As long as anything is untold, it's going to be told in a moment.
     app.UNSAVED.clear()
 

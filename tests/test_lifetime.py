@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 import app
 import serving
 from events import NOT_FOUND, PING, PONG, played, present, started
-from helpers import TIMEOUT, V2, expect_all, play_moves
+from helpers import TIMEOUT, V2, expect_all, left_matches, play_moves
 
 
 def test_figures_are_those_of_the_contract():
@@ -138,7 +138,7 @@ async def start_and_leave(server, *columns):
     spectator = await server.watch_game(red, yellow)
     match = app.WATCH[red.init["watch"]]
     for client in (red, yellow, spectator):
-        assert match not in app.LEFT
+        assert match.left is None
         await server.leave(client)
     return match
 
@@ -146,7 +146,7 @@ async def start_and_leave(server, *columns):
 @pytest.mark.parametrize(("more", "kept"), [(-60, True), (60, False)])
 async def test_match_is_kept_for_a_day_with_all_its_keys(server, more, kept):
     match = await start_and_leave(server)
-    app.LEFT[match] -= app.GRACE_PERIOD + more
+    match.left -= app.GRACE_PERIOD + more
     app.forget_old()
     keys = {"join": [*match.keys.values(), match.code]}
     keys["watch"] = [match.watch_key, match.code]
@@ -161,7 +161,7 @@ async def test_match_with_an_open_seat_is_forgotten_before_those_left_longer_ago
 ):
     # What is too old doesn't count as too many.
     old = await start_and_leave(server)
-    app.LEFT[old] -= app.GRACE_PERIOD + 60
+    old.left -= app.GRACE_PERIOD + 60
     # A seat is open until somebody has moved there.
     full, first, second = [
         await start_and_leave(server, *moves) for moves in ([3, 4], [3], [])
@@ -169,13 +169,13 @@ async def test_match_with_an_open_seat_is_forgotten_before_those_left_longer_ago
     # One who watches is one who is here. Who has come back and gone has left last.
     back = await server.watch(first.watch_key, **V2)
     await back.receive("presence")
-    assert first not in app.LEFT
+    assert first.left is None
     await server.leave(back)
     order = [second, first, full]
     for number in range(4):
         monkeypatch.setattr(app, "MAX_KEPT", 3 - number)
         app.forget_old()
-        assert {*app.LEFT} == {*order[number:]}
+        assert left_matches() == {*order[number:]}
 
 
 async def test_match_that_a_base_client_started_is_forgotten_with_the_last_player(

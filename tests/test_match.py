@@ -30,9 +30,9 @@ def test_yellow_s_seat_is_open_until_yellow_moves():
     match = start_match("red", "yellow", columns=[3])
     with pytest.raises(IllegalMove):
         match.play("yellow", 7)
-    assert match.open_seats() == ["yellow"]
+    assert match.find_seats(match.code) == ["yellow"]
     match.play("yellow", 3)
-    assert match.open_seats() == []
+    assert match.find_seats(match.code) == []
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_yellow_s_seat_is_open_until_yellow_moves():
 def test_free_seats_come_first_and_then_red_before_yellow(here, seats):
     match = start_match(*here)
     match.open = {"yellow", "red"}
-    assert match.open_seats() == seats
+    assert match.find_seats(match.code) == seats
     free = [seat for seat in ("red", "yellow") if seat not in here]
     assert json.loads(match.presence()) == present(*sorted(here), open=free)
 
@@ -94,10 +94,10 @@ def test_score_is_that_before_the_game_and_a_newcomer_has_none():
     # Red wins again, and yellow makes room; then so does red, while a game goes on.
     for column in [6, *RED_WINS]:
         match.play(match.game.turn, column)
-    match.make_room("yellow")
+    match.go_on(newcomer="yellow")
     assert json.loads(match.start()) == started("red", red=4)
     match.play("red", 3)
-    match.make_room("red")
+    match.go_on(newcomer="red")
     assert json.loads(match.start()) == started("red")
     assert len(match.game.moves) == 1
 

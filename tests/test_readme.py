@@ -18,7 +18,7 @@ def test_commands_are_those_that_ci_runs():
     assert all(command in README for command in commands)
 
 
-@pytest.mark.parametrize("name", ["parse", "find_seat", "enter", "save", "tell"])
+@pytest.mark.parametrize("name", ["parse", "find_seat", "process", "save", "tell"])
 def test_functions_that_are_named_exist(name):
     assert f"`{name}()`" in README
     assert callable(getattr(app, name))
