@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import app
 from connect4 import Connect4
-from events import DRAW, present, won
+from events import DRAW, asked, present, won
 from helpers import TIMEOUT, V2, Server, Site, forget_all
 from store import make_match, make_row
 
@@ -43,6 +43,9 @@ class Guest:
                 self.start, self.past = event, []
             elif event["type"] == "presence":
                 self.presence = event
+                # Who has given up a seat doesn't ask for a rematch any more.
+                gone = [asked(seat) for seat in event["open"]]
+                self.past = [one for one in self.past if one not in gone]
             elif event["type"] == "error":
                 self.errors.append(event["message"])
             elif event["type"] != "waiting":
