@@ -451,13 +451,15 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    while not stop.is_set():
-        # A laptop may be on another network by now. In a thread, because Windows may
-        # wait for a server of names.
-        ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
+    while True:
         await asyncio.sleep(SAVE_INTERVAL)
         forget_old()
         await save(store)
+        if stop.is_set():
+            break
+        # A laptop may be on another network by now. In a thread, because Windows may
+        # wait for a server of names.
+        ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
 
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:
