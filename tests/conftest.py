@@ -201,7 +201,7 @@ async def look_at(browser):
     """A function that returns the pixels of a part of a page, as rows of (r, g, b)."""
     blank = await browser.new_page()
 
-    async def look_at(page, locator):
+    async def look_at(locator):
         png = await locator.screenshot(animations="disabled")
         width, data = await blank.evaluate(
             """async (data) => {

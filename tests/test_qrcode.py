@@ -74,7 +74,7 @@ async def test_decoder_reads_the_links_of_the_page(open_page, look_at):
         for forced_colors in ("none", "active"):
             await red.emulate_media(forced_colors=forced_colors)
             await picture.scroll_into_view_if_needed()
-            rows = await look_at(red, picture)
+            rows = await look_at(picture)
             grey = bytes(pixel[1] for row in rows for pixel in row)
             image = memoryview(grey).cast("B", (len(rows), len(rows[0])))
             found = zxingcpp.read_barcodes(image)
