@@ -90,6 +90,11 @@ def parse(story):
             yield presence(part)
 
 
+def continue_story(story, steps):
+    """Return the steps with which a story goes on."""
+    return [*parse(f"{story}; {steps}")][len([*parse(story)]) :]
+
+
 # Red wins with the last move, by the line from (1, 0) to (4, 3).
 WON = "12233434404"
 
