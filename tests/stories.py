@@ -44,6 +44,7 @@ STEPS = {
     "we move": {"column": 3},
     "we ask": {"isAsking": True},
     "we invite": {"isInviting": True},
+    "we close": {"isInviting": False},
     "we type": {"typed": "k7qx2m"},
     "it's ours": {"isOurs": True},
     "hint": {"hint": "Column 2 is full."},
