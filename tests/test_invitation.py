@@ -1,9 +1,8 @@
 """The invitation: it's opened and closed, and the link to a match copied and shared."""
 
-import pytest
 from playwright.async_api import expect
 
-from people import PHONE, link, play, see, start
+from people import PHONE, column, link, see, start
 from stories import tell
 
 
@@ -18,23 +17,29 @@ async def test_link_itself_copies_and_does_not_leave_the_seat(open_page):
     await see(await tab.value, said="You are yellow.")
 
 
-async def test_link_that_cannot_be_copied_is_selected(open_page, site):
+async def test_link_is_shared_where_the_browser_can_or_selected_to_be_copied(open_page):
     script = """
+        navigator.share = async ({ url }) => { window.shared = url; };
         navigator.clipboard.writeText = () => Promise.reject(new Error("no"));
         document.execCommand = () => false;
     """
     red = await open_page(script=script)
+    await red.get_by_role("button", name="Share").click()
     await red.get_by_role("button", name="Copy").click()
     await see(red, said="The link is selected.")
-    selected = await red.evaluate("String(getSelection()).replace(/\\s/g, '')")
-    assert f"http://{selected}" == await link(red)
     await expect(red.get_by_role("button", name="Copied")).to_have_count(0)
+    selected = await red.evaluate("String(getSelection()).replace(/\\s/g, '')")
+    assert f"http://{selected}" == await link(red) == await red.evaluate("shared")
 
 
 async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site):
+    # Copying takes no time, and nothing can be shared.
+    script = """
+        navigator.clipboard.writeText = async () => {};
+        Object.defineProperty(navigator, "share", { value: undefined });
+    """
     page = await open_page("about:blank")
-    # Copying takes no time.
-    await page.add_init_script("navigator.clipboard.writeText = async () => {}")
+    await page.add_init_script(script)
     await page.clock.install()
     await page.goto(site.url)
     await page.get_by_role("button", name="Copy").click()
@@ -45,22 +50,11 @@ async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site)
     await page.clock.run_for(3000)
     await expect(page.get_by_role("button", name="Copy", exact=True)).to_be_visible()
     await expect(page.get_by_role("status")).not_to_contain_text("copied")
+    await expect(page.get_by_role("button", name="Share")).to_have_count(0)
 
 
-async def test_link_is_shared_where_the_browser_can(open_page):
-    script = "navigator.share = async ({ url }) => { window.shared = url; }"
-    red = await open_page(script=script)
-    await red.get_by_role("button", name="Share").click()
-    assert await red.evaluate("window.shared") == await link(red)
-    script = "Object.defineProperty(navigator, 'share', { value: undefined })"
-    other = await open_page(script=script)
-    await expect(other.get_by_role("button", name="Copy")).to_be_visible()
-    await expect(other.get_by_role("button", name="Share")).to_have_count(0)
-
-
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["laptop", "phone"])
-async def test_invitation_is_opened_turned_and_closed(match, options):
-    match.options = options
+async def test_invitation_is_opened_turned_and_closed_on_a_phone(match):
+    match.options = PHONE
     await match.begin(3, 3)
     red = await match.open("red")
     card = red.locator(".invitation")
@@ -73,7 +67,9 @@ async def test_invitation_is_opened_turned_and_closed(match, options):
         assert await link(red) == match.links["spectator"]
         await card.get_by_label("Close").press(key)
         await see(red, card="")
-    await play(red, 4)
+    await column(red, 4).tap()
+    await see(red, moves=[3, 3, 4])
+    assert await red.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
 
 
 async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
@@ -98,7 +94,5 @@ async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
 
 async def test_codes_and_addresses_are_not_translated(modules):
     await tell(modules, "red Ry; abc234 waits")
-    codes = modules.locator(
-        ":is([translate=no], [translate=no] *):is(.code, .address, #code)"
-    )
-    await expect(codes).to_have_count(4)
+    codes = ":is([translate=no], [translate=no] *):is(.code, .address, #code)"
+    await expect(modules.locator(codes)).to_have_count(4)
