@@ -193,7 +193,7 @@ async def match(site, open_page):
 
     match = Match(site, open_page)
     yield match
-    await match.end()
+    await asyncio.gather(*(client.close() for client in match.server.clients))
 
 
 @pytest.fixture

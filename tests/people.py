@@ -6,20 +6,10 @@ Conditions are functions in JavaScript, which hold in the page sooner or later.
 
 """
 
-import asyncio
-
 from playwright.async_api import TimeoutError
 
 from helpers import KEYS, Server
 
-PHONE = {
-    "viewport": {"width": 320, "height": 568},
-    "has_touch": True,
-    "is_mobile": True,
-}
-
-# What one reads.
-LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
 
 # What there is to see on a page, of which the names are those of the style sheet; the
@@ -134,13 +124,6 @@ async def press_keys(page, *keys):
         await page.keyboard.press(key)
 
 
-async def open_tab(page, url):
-    """Open another tab in the same browser."""
-    tab = await page.context.new_page()
-    await tab.goto(url)
-    return tab
-
-
 class Match:
     """A match between two clients on the wire, whose seats pages can take."""
 
@@ -184,7 +167,3 @@ class Match:
             "() => !['loading', 'connecting'].includes(document.body.dataset.phase)"
         )
         return page
-
-    async def end(self):
-        """Let all clients leave."""
-        await asyncio.gather(*(client.close() for client in self.server.clients))

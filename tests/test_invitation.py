@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from people import PHONE, column, link, see, start
+from people import column, link, see, start
 from stories import tell
 
 
@@ -54,7 +54,8 @@ async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site)
 
 
 async def test_invitation_is_opened_turned_and_closed_on_a_phone(match):
-    match.options = PHONE
+    viewport = {"width": 320, "height": 568}
+    match.options = {"viewport": viewport, "has_touch": True, "is_mobile": True}
     await match.begin(3, 3)
     red = await match.open("red")
     card = red.locator(".invitation")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from helpers import forget_all
-from people import LOST, STOPPED, column, play, press, see, start
+from people import STOPPED, column, play, press, see
 
 
 class Network:
@@ -37,48 +37,43 @@ class Network:
 
 
 @pytest.fixture
-async def network(open_page):
-    """The network through which the page of yellow comes."""
+async def network(match):
+    """The network through which a page comes."""
     network = Network()
-    network.page = await open_page("about:blank")
+    network.page = await match.open_page("about:blank")
     await network.page.route_web_socket(re.compile(""), network.accept)
     return network
 
 
 @pytest.fixture
-async def players(network, open_page):
-    red, join, _ = await start(open_page)
-    await network.page.goto(join)
-    await see(network.page, said="You are yellow.")
-    await play(red, 3)
+async def yellow(network, match):
+    """The page of yellow, who comes through that network, after red's first move."""
+    await match.begin(3)
+    await match.leave("yellow")
+    await network.page.goto(match.links["yellow"])
     await see(network.page, phase="turn")
-    return red, network.page
+    return network.page
 
 
-async def test_move_into_a_dead_network_is_shown_and_sent_again(players, network):
-    red, yellow = players
+async def test_move_into_a_dead_network_is_shown_and_sent_again(network, yellow):
     network.fault = "up"
     await play(yellow, 2)
     await see(yellow, ghosts=1, sentence="Your turn")
     await expect(column(yellow, 4)).to_be_disabled()
     await network.cut()
-    # As far as the server knows, yellow has never moved.
-    await see(red, sentence="Yellow’s seat is free.")
-    await see(yellow, sentence=LOST, ghosts=1)
+    await see(yellow, ghosts=1, phase="reconnecting")
     network.fault = None
-    await see(red, yellow, moves=[3, 2], ghosts=0)
+    await see(yellow, moves=[3, 2], ghosts=0)
 
 
-async def test_move_whose_answer_did_not_arrive_is_made_once(players, network):
-    red, yellow = players
+async def test_move_whose_answer_did_not_arrive_is_made_once(network, yellow, match):
     network.fault = "down"
     await play(yellow, 3)
-    await see(red, moves=[3, 3])
+    await match.seats["red"].receive("play")
     await network.cut()
-    await see(red, sentence="Yellow is away.")
     network.fault = None
     await see(yellow, phase="theirs", moves=[3, 3])
-    await play(red, 4)
+    await match.seats["red"].play(4)
     await see(yellow, moves=[3, 3, 4], sentence="Your turn")
 
 

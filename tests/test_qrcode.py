@@ -10,7 +10,6 @@ from playwright.async_api import Error, expect
 from qrcode.util import MODE_8BIT_BYTE, QRData
 from segno import encoder
 
-from people import PHONE
 from stories import tell
 
 # Links of all lengths in turn.
@@ -66,7 +65,7 @@ async def test_mask_is_the_one_with_the_least_penalty(modules):
 
 
 async def test_decoder_reads_the_links_of_the_page(stage, look_at):
-    page = await stage(**PHONE["viewport"], color_scheme="dark")
+    page = await stage(320, 568, color_scheme="dark")
     await tell(page, "red Ry")
     for side, path in [("join", "k7qx2m"), ("watch", "?watch=k7qx2m")]:
         await page.evaluate("(steps) => go(steps)", [{"side": side}])
