@@ -25,7 +25,6 @@ SEE = """() => {
     const { dataset, classList } = document.activeElement;
     return {
         phase: document.body.dataset.phase,
-        title: document.title,
         said: find("[role=status]")?.textContent ?? "",
         sentence: text(".sentence"),
         act: text(".act"),

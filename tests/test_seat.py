@@ -96,20 +96,27 @@ async def test_browser_remembers_the_last_ten_matches_the_newest_first(call):
     assert await call("storedSeats") == kept
 
 
-async def test_rubbish_in_the_storage_is_no_seat(page, call):
+async def test_storage_that_is_full_or_holds_rubbish_is_no_error(page, call):
     store = "text => localStorage.setItem('seats at /', text)"
     for rubbish in ["", "{", "null", "3", '{"length": 1}', '[null, 3, {"code": "a"}]']:
         await page.evaluate(store, rubbish)
         assert await call("storedSeats") == []
     await call("rememberSeat", seat("k7qx2m"))
     assert await call("storedSeats") == [seat("k7qx2m")]
+    await page.evaluate("localStorage.setItem('all', 'x'.repeat(5 * 2 ** 20 - 80))")
+    await call("rememberSeat", seat("abc234"))
+    await call("forgetSeat", "unknown")
+    assert await call("storedSeats") == [seat("k7qx2m")]
 
 
-async def test_full_storage_is_no_error(page, call):
-    await page.evaluate("localStorage.setItem('all', 'x'.repeat(5 * 2 ** 20 - 20))")
-    await call("rememberSeat", seat("k7qx2m"))
-    await call("forgetSeat", "k7qx2m's")
-    assert await call("storedSeats") == []
+async def test_place_that_is_gone_is_forgotten_when_no_way_is_left(page):
+    turns = """async () => {
+        history.replaceState({ code: "k7qx2m", key: "mine" }, "");
+        const { turn } = (await import("/page/seat.js")).createRoute();
+        const gone = { problem: { message: "Game not found." } };
+        return [turn(gone), history.state !== null, turn(gone), history.state];
+    }"""
+    assert await page.evaluate(turns) == [True, True, False, None]
 
 
 async def test_address_shows_no_key_and_the_history_the_way_back(page, call):
