@@ -34,7 +34,6 @@ SEE = """() => {
         scores: text(".red .score") + " " + text(".yellow .score"),
         shown: isShown(find(".move")) ? find(".move").ariaValueText : "",
         watchers: isShown(find(".watchers")) ? find(".watchers").title : "",
-        somebody: text(".somebody .code"),
         card: text(".invitation h2"),
         focus: dataset.column ?? classList[0] ?? "",
         board: cells.map(letter).join(""),

@@ -93,7 +93,8 @@ async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
         assert await page.evaluate(link_to, host) == links
 
 
-async def test_codes_and_addresses_are_not_translated(modules):
+async def test_code_of_who_else_waits_is_a_link_and_not_translated(modules):
     await tell(modules, "red Ry; abc234 waits")
+    await expect(modules.locator("a.play")).to_have_attribute("href", "./abc234")
     codes = ":is([translate=no], [translate=no] *):is(.code, .address, #code)"
     await expect(modules.locator(codes)).to_have_count(4)

@@ -12,8 +12,9 @@ from people import STOPPED, column, play, press, see
 class Network:
     """The network between a page and the games, which fails when it's told to."""
 
-    def __init__(self):
-        self.fault = None  # "up" or "down" if nothing gets through there, or "cut"
+    def __init__(self, page):
+        self.page = page
+        self.fault = None  # "dead" if nothing gets through to the server, or "cut"
         self.ends = []
 
     async def accept(self, page_end):
@@ -22,12 +23,10 @@ class Network:
             await page_end.close(code=3000)
             return
         server_end = page_end.connect_to_server()
-        page_end.on_message(self.carry("up", server_end))
-        server_end.on_message(self.carry("down", page_end))
+        page_end.on_message(
+            lambda message: None if self.fault else server_end.send(message)
+        )
         self.ends += [page_end, server_end]
-
-    def carry(self, direction, end):
-        return lambda message: None if self.fault == direction else end.send(message)
 
     async def cut(self):
         """End all connections, and new ones as soon as they come."""
@@ -39,24 +38,22 @@ class Network:
 @pytest.fixture
 async def network(match):
     """The network through which a page comes."""
-    network = Network()
-    network.page = await match.open_page("about:blank")
+    network = Network(await match.open_page("about:blank"))
     await network.page.route_web_socket(re.compile(""), network.accept)
     return network
 
 
-@pytest.fixture
-async def yellow(network, match):
-    """The page of yellow, who comes through that network, after red's first move."""
+async def test_page_comes_through_at_last_and_loses_no_move(network, match):
     await match.begin(3)
     await match.leave("yellow")
-    await network.page.goto(match.links["yellow"])
-    await see(network.page, phase="turn")
-    return network.page
-
-
-async def test_move_into_a_dead_network_is_shown_and_sent_again(network, yellow):
-    network.fault = "up"
+    yellow = network.page
+    network.fault = "cut"
+    await yellow.goto(match.links["yellow"])
+    where = f"127.0.0.1:{match.site.port}. A firewall may be why."
+    await see(yellow, sentence=f"Can’t reach the games at {where}")
+    network.fault = None
+    await see(yellow, phase="turn")
+    network.fault = "dead"
     await play(yellow, 2)
     await see(yellow, ghosts=1, sentence="Your turn")
     await expect(column(yellow, 4)).to_be_disabled()
@@ -64,26 +61,6 @@ async def test_move_into_a_dead_network_is_shown_and_sent_again(network, yellow)
     await see(yellow, ghosts=1, phase="reconnecting")
     network.fault = None
     await see(yellow, moves=[3, 2], ghosts=0)
-
-
-async def test_move_whose_answer_did_not_arrive_is_made_once(network, yellow, match):
-    network.fault = "down"
-    await play(yellow, 3)
-    await match.seats["red"].receive("play")
-    await network.cut()
-    network.fault = None
-    await see(yellow, phase="theirs", moves=[3, 3])
-    await match.seats["red"].play(4)
-    await see(yellow, moves=[3, 3, 4], sentence="Your turn")
-
-
-async def test_page_that_never_got_through_says_where_it_knocks(network, site):
-    network.fault = "cut"
-    await network.page.goto(site.url)
-    where = f"Can’t reach the games at 127.0.0.1:{site.port}. A firewall may be why."
-    await see(network.page, sentence=where)
-    network.fault = None
-    await see(network.page, said="You are red.")
 
 
 async def test_game_is_gone_when_the_server_says_so(match, site):

@@ -8,15 +8,15 @@ import qrcode
 import zxingcpp
 from playwright.async_api import Error, expect
 from qrcode.util import MODE_8BIT_BYTE, QRData
-from segno import encoder
 
 from stories import tell
 
-# Links of all lengths in turn.
+# Links of all lengths, and the shortest and the longest text.
 RANDOM = random.Random(4)
-LINKS = [
-    f"http://{''.join(RANDOM.choices(string.ascii_letters + '0123456789-_', k=length))}"
-    for length in (1 + number % 115 for number in range(200))
+LETTERS = string.ascii_letters + string.digits + "-_"
+TEXTS = [
+    *(f"http://{''.join(RANDOM.choices(LETTERS, k=k))}" for k in range(1, 116, 5)),
+    *("", "ä" * 61),
 ]
 
 ENCODE = """async (texts) => {
@@ -41,27 +41,12 @@ def mask_of(symbol):
 
 
 async def test_symbol_is_that_of_a_library(modules):
-    shortest, longest = "", "ä" * 61
-    texts = [*LINKS[::9], shortest, longest]
-    symbols = await modules.evaluate(ENCODE, texts)
+    symbols = await modules.evaluate(ENCODE, TEXTS)
     assert {len(symbol) for symbol in symbols} == set(range(21, 46, 4))
-    for text, symbol in zip(texts, symbols, strict=True):
+    for text, symbol in zip(TEXTS, symbols, strict=True):
         assert symbol == library(text, mask_of(symbol)), text
     with pytest.raises(Error, match="too large"):
-        await modules.evaluate(ENCODE, [longest + "b"])
-
-
-@pytest.mark.slow
-async def test_mask_is_the_one_with_the_least_penalty(modules):
-    # Who counts two finders that overlap as one has another favourite at times.
-    agreed = 0
-    for text, symbol in zip(LINKS, await modules.evaluate(ENCODE, LINKS), strict=True):
-        masked = [[bytearray(row) for row in library(text, mask)] for mask in range(8)]
-        size, mask = len(symbol), mask_of(symbol)
-        assert symbol == [[*row] for row in masked[mask]]
-        penalties = [encoder.evaluate_mask(each, size, size) for each in masked]
-        agreed += penalties[mask] == min(penalties)
-    assert agreed >= 0.95 * len(LINKS)
+        await modules.evaluate(ENCODE, [TEXTS[-1] + "b"])
 
 
 async def test_decoder_reads_the_links_of_the_page(stage, look_at):

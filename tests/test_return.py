@@ -65,16 +65,6 @@ async def test_who_has_a_seat_elsewhere_is_led_back(open_page, site):
     assert red.url == join
 
 
-async def test_two_who_open_the_same_address_become_a_pair_by_a_tap(open_page):
-    first, _, _ = await start(open_page)
-    second, _, _ = await start(open_page)
-    await see(second, somebody=first.url[-6:])
-    await see(first, somebody="")
-    await second.click("a.play")
-    await see(first, phase="turn")
-    await see(second, phase="theirs")
-
-
 async def test_back_brings_a_page_that_was_kept_into_the_game_as_it_is(match):
     # Playwright switches this cache off, and the headless shell has none.
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

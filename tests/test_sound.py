@@ -1,6 +1,5 @@
 """What one hears of a game, or feels, once one has touched the page."""
 
-import pytest
 from playwright.async_api import expect
 
 from helpers import DRAWN, RED_WINS
@@ -30,16 +29,13 @@ LISTEN = """
 KNOCK = [[420, 0], [1180, 0], [420, 0.11], [1180, 0.11]]
 
 
-@pytest.fixture
-def match(match):
-    match.options = {"script": LISTEN}
-    return match
-
-
-async def touch(page):
-    """Touch the page where nothing is."""
+async def listen(match, who, **options):
+    """Open a page, touch it where nothing is, and return it."""
+    match.options = {"script": LISTEN, **options}
+    page = await match.open(who)
     await expect(page.get_by_role("button", name="Sound")).to_be_visible()
     await page.mouse.click(1, 1)
+    return page
 
 
 async def heard(page):
@@ -49,6 +45,7 @@ async def heard(page):
 
 async def test_nothing_is_heard_before_a_touch_or_while_one_looks_back(match):
     await match.begin()
+    match.options = {"script": LISTEN}
     page = await match.open("spectator")
     # There is a context, but it doesn't run.
     await page.mouse.move(1, 1)
@@ -71,11 +68,10 @@ async def test_nothing_is_heard_before_a_touch_or_while_one_looks_back(match):
 
 async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(match):
     await match.begin(*RED_WINS[:-1])
-    pages = [await match.open(who) for who in ("red", "yellow", "spectator")]
-    red, yellow, spectator = pages
+    names = ("red", "yellow", "spectator")
+    pages = red, yellow, spectator = [await listen(match, name) for name in names]
     for page in pages:
-        await touch(page)
-        await heard(page)
+        await heard(page)  # who has come since
     await play(red, RED_WINS[-1])
     await see(*pages, sentence="Four in a row!")
     # Each row has a pitch of its own.
@@ -94,8 +90,7 @@ async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(match):
 
 async def test_somebody_who_comes_and_a_draw_are_heard(match):
     await match.begin(*DRAWN[:-1])
-    page = await match.open("yellow")
-    await touch(page)
+    page = await listen(match, "yellow")
     await match.leave("red")
     await see(page, sentence="Red is away.")
     await match.open("red")
@@ -107,10 +102,8 @@ async def test_somebody_who_comes_and_a_draw_are_heard(match):
 
 
 async def test_knock_waits_for_the_checker_to_fall(match):
-    match.options = {"script": LISTEN, "reduced_motion": "no-preference"}
     await match.begin(3)
-    page = await match.open("spectator")
-    await touch(page)
+    page = await listen(match, "spectator", reduced_motion="no-preference")
     await match.play(3)
     await see(page, moves=[3, 3])
     assert 0.2 < (await heard(page))[0][1] < 0.5
@@ -118,13 +111,13 @@ async def test_knock_waits_for_the_checker_to_fall(match):
 
 async def test_silence_is_remembered_and_a_pulse_is_felt_instead(match):
     await match.begin(3)
-    page = await match.open("yellow")
+    page = await listen(match, "yellow")
     sound = page.get_by_role("button", name="Sound", exact=True)
     await sound.click()
     await page.reload()
     # The name of the button stays when it is pressed, as it says which is on.
     await expect(sound).to_have_attribute("aria-pressed", "false")
-    await touch(page)
+    await page.mouse.click(1, 1)
     await play(page, 3)
     await match.seats["red"].play(4)
     await see(page, moves=[3, 3, 4])

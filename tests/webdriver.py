@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import subprocess
-import tempfile
 from asyncio import to_thread
 from pathlib import Path
 
@@ -93,16 +92,15 @@ class Page:
 
 @contextlib.contextmanager
 def open_firefox():
-    with tempfile.TemporaryDirectory() as folder:
-        # The page's server waits for connections in reserve when it stops.
-        prefs = {"network.http.speculative-parallel-limit": 0}
-        program = shutil.which("firefox-esr")
-        options = {"headless": True, "gecko_log": folder, "prefs": prefs}
-        browser = Firefox(port=0, bin=program, **options)
-        with contextlib.ExitStack() as stack:
-            stack.callback(browser.cleanup)
-            browser.start_session()
-            yield Page(browser)
+    # The page's server waits for connections in reserve when it stops.
+    prefs = {"network.http.speculative-parallel-limit": 0}
+    options = {"headless": True, "gecko_log": "-", "prefs": prefs}
+    browser = Firefox(port=0, bin=shutil.which("firefox-esr"), **options)
+    try:
+        browser.start_session()
+        yield Page(browser)
+    finally:
+        browser.cleanup()
 
 
 @contextlib.contextmanager
