@@ -79,11 +79,11 @@ async def test_both_players_come_back_and_so_does_the_server(open_next, site):
     await take_turns(red, yellow, [3, 3])
     for page, player in [(red, "red"), (yellow, "yellow")]:
         await page.reload()
+        await see(page, said=f"You are {player}.", moves=[3, 3])
         for url in (join, site.url):
-            await see(page, said=f"You are {player}.", moves=[3, 3])
             await page.goto("about:blank")
             await page.goto(url)
-        await see(page, said=f"You are {player}.", moves=[3, 3])
+            await see(page, said=f"You are {player}.", moves=[3, 3])
     await red.click(".new")
     await see(red, phase="waiting")
     KEYS.add((await link(red))[-6:])
