@@ -48,13 +48,11 @@ SEEN = f"""(facts) => {{
 
 # Whether one can choose a column in a game. When the board comes, or the card above it
 # goes, one can't for a moment.
-CAN_PLAY = """(column) => {
-    const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
-    const isOpen = document.querySelector(
-        `.column[data-column="${column}"][aria-disabled="false"]`) !== null;
-    const isAlone = document.body.dataset.phase === "waiting";
-    return isOpen && !isAlone && pointerEvents !== "none";
-}"""
+CAN_PLAY = """(column) =>
+    document.body.dataset.phase !== "waiting"
+    && getComputedStyle(document.querySelector(".board")).pointerEvents !== "none"
+    && document.querySelector(
+        `.column[data-column="${column}"][aria-disabled="false"]`) !== null"""
 
 
 async def see(*pages, moves=None, first="red", **facts):

@@ -4,6 +4,7 @@
 import { createBoard, isSettled } from "./connect4.js";
 import * as game from "./page/game.js";
 import * as sound from "./page/sound.js";
+import { offerInvitation } from "./page/invitation.js";
 import { describe, render } from "./page/view.js";
 import * as words from "./page/words.js";
 
@@ -52,5 +53,6 @@ function go(steps) {
 
 createBoard(board);
 board.addEventListener("settle", draw);
+offerInvitation((changes) => go([changes]));
 sound.offerSound(board, () => state);
 Object.assign(window, { board, describe, game, go, imagine, isSettled, tell, words });

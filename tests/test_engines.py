@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from helpers import KEYS, RED_WINS
-from people import STOPPED, link, press, press_keys, see, start_two, take_turns
+from people import STOPPED, link, press_keys, see, start_two, take_turns
 
 OTHERS = [
     pytest.mark.slow,
@@ -58,7 +58,7 @@ async def open_next(browsers, site, open_page):
 
 
 @pytest.mark.slow
-async def test_two_play_by_keys_and_again_by_clicks(open_next):
+async def test_two_play_by_keys(open_next):
     red, yellow, _ = await start_two(open_next)
     left = "ArrowLeft"
     keys = ["1"], ["2"], [left, left, left, "Enter"], [left, left, "ArrowDown"], [" "]
@@ -67,11 +67,6 @@ async def test_two_play_by_keys_and_again_by_clicks(open_next):
         await see(page, phase="turn", moves=RED_WINS[:number])
         await press_keys(page, *chosen)
     await see(red, said="You win: column 1, rows 1 to 4.", line=4)
-    await press(red, "Play again")
-    await see(yellow, sentence="Red wants to play again.", moves=RED_WINS)
-    await press(yellow, "Play again")
-    await take_turns(yellow, red, [3, 3])
-    await see(red, yellow, moves=[3, 3], first="yellow", scores="1 0")
 
 
 async def test_both_players_come_back_and_so_does_the_server(open_next, site):

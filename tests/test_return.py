@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from conftest import BROWSER_OPTIONS
-from people import column, play, press, see, start
+from people import column, play, press, see
 
 # Count how often a connection was begun, and has ended.
 COUNT = """
@@ -34,20 +34,22 @@ async def test_code_or_link_that_one_types_leads_to_its_match(match):
     assert message == "A code has six letters and digits."
     await field.fill(f"{match.links['code']}?utm_source=chat/")
     await see(page, said="You are watching.", moves=[3])
-    await match.leave("red")
     await page.goto(f"{match.site.url}?new")
     await field.fill(match.links["red"])
-    await see(page, said="You are red.", moves=[3])
+    await see(page, sentence="Somebody else is playing here.")
+    await press(page, "Watch")
+    await see(page, said="You are watching.")
 
 
 async def test_address_that_leads_nowhere_can_be_mended(match):
     await match.begin(3)
+    await match.leave("yellow")
     page = await match.open_page(f"{match.site.url}?who=knows")
     await see(page, sentence="This address leads to no game.", act="New game")
     await page.evaluate("code => { location.hash = code }", match.links["code"][-6:])
-    await see(page, said="You are watching.", moves=[3])
+    await see(page, said="You are yellow.", moves=[3])
     await page.goto(f"{match.site.url}zzzzzz")
-    await see(page, sentence="No game has the code zzzzzz.", act="New game")
+    await see(page, sentence="No game has the code zzzzzz.")
     field = page.get_by_label("Have a code?")
     await expect(field).to_have_value("zzzzzz")
     # Nobody is led away by what is deleted or half typed.
@@ -55,14 +57,9 @@ async def test_address_that_leads_nowhere_can_be_mended(match):
     for text in ("", "http:", "?", "join k"):
         await field.fill(text)
     assert not await page.evaluate("window.isAway")
-
-
-async def test_who_has_a_seat_elsewhere_is_led_back(open_page, site):
-    red, join, _ = await start(open_page)
-    await red.goto(f"{site.url}zzzzzz")
-    await press(red, "Back to your game")
-    await see(red, said="You are red.")
-    assert red.url == join
+    await press(page, "Back to your game")
+    await see(page, said="You are yellow.")
+    assert page.url == match.links["code"]
 
 
 async def test_back_brings_a_page_that_was_kept_into_the_game_as_it_is(match):
@@ -91,13 +88,6 @@ async def test_back_brings_a_page_that_was_kept_into_the_game_as_it_is(match):
         await browser.close()
 
 
-async def test_seat_of_a_match_that_is_gone_does_not_stop_a_new_one(open_page):
-    seats = json.dumps([{"code": "abc234", "key": "gone", "isShared": True}])
-    page = await open_page(script=f"localStorage['seats at /'] ??= '{seats}'")
-    await see(page, said="You are red.")
-    assert "gone" not in await page.evaluate("localStorage['seats at /']")
-
-
 async def test_seat_that_another_tab_has_is_taken_when_that_goes(match):
     await match.begin(3, 3, 4)
     page = await match.open_page("about:blank")
@@ -121,17 +111,6 @@ async def test_seat_that_another_tab_has_is_taken_when_that_goes(match):
     await match.leave("yellow")
     await page.evaluate(LOOK)
     await see(page, said="You are yellow.")
-
-
-async def test_tutorial_links_with_keys_work_as_ever(match):
-    await match.begin(3)
-    yellow = await match.open("yellow")
-    await see(yellow, said="You are yellow.")
-    assert match.links["yellow"].partition("=")[2] not in yellow.url
-    stranger = await match.open_page(match.links["yellow"])
-    await see(stranger, sentence="Somebody else is playing here.")
-    await press(stranger, "Watch")
-    await see(stranger, said="You are watching.")
 
 
 async def test_reload_is_remembered_where_storage_is_forbidden(open_page):

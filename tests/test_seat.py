@@ -102,14 +102,16 @@ async def test_storage_that_is_full_or_holds_rubbish_is_no_error(modules, call):
     assert await call("storedSeats") == [seat("k7qx2m")]
 
 
-async def test_place_that_is_gone_is_forgotten_when_no_way_is_left(modules):
+async def test_seat_that_is_gone_is_forgotten_when_no_way_is_left(modules, call):
+    await call("rememberSeat", seat("k7qx2m"))
     turns = """async () => {
-        history.replaceState({ code: "k7qx2m", key: "mine" }, "");
+        history.replaceState({ code: "k7qx2m", key: "k7qx2m's" }, "");
         const { turn } = (await import("/page/seat.js")).createRoute();
         const gone = { problem: { message: "Game not found." } };
         return [turn(gone), history.state !== null, turn(gone), history.state];
     }"""
     assert await modules.evaluate(turns) == [True, True, False, None]
+    assert await call("storedSeats") == []
 
 
 async def test_address_shows_no_key_and_the_history_the_way_back(modules, call):
