@@ -62,7 +62,7 @@ async def compose(browser, path, figures, width, style=""):
     page = await browser.new_page(viewport={"width": width, "height": 100})
     await page.set_content(f"<style>{STYLE}{style}</style>{''.join(figures)}")
     await page.screenshot(path=path, full_page=True, omit_background=True)
-    print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
+    print(path)
 
 
 async def main(folder):

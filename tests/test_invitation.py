@@ -17,31 +17,31 @@ async def test_link_itself_copies_and_does_not_leave_the_seat(open_page):
     await see(await tab.value, said="You are yellow.")
 
 
-async def test_link_is_shared_where_the_browser_can_or_selected_to_be_copied(open_page):
-    script = """
+async def test_link_is_shared_where_the_browser_can_or_selected_to_be_copied(stage):
+    page = await stage()
+    await page.evaluate("""() => {
         navigator.share = async ({ url }) => { window.shared = url; };
         navigator.clipboard.writeText = () => Promise.reject(new Error("no"));
         document.execCommand = () => false;
-    """
-    red = await open_page(script=script)
-    await red.get_by_role("button", name="Share").click()
-    await red.get_by_role("button", name="Copy").click()
-    await see(red, said="The link is selected.")
-    await expect(red.get_by_role("button", name="Copied")).to_have_count(0)
-    selected = await red.evaluate("String(getSelection()).replace(/\\s/g, '')")
-    assert f"http://{selected}" == await link(red) == await red.evaluate("shared")
+    }""")
+    await tell(page, "red Ry")
+    await page.get_by_role("button", name="Share").click()
+    await page.get_by_role("button", name="Copy").click()
+    await see(page, said="The link is selected.")
+    await expect(page.get_by_role("button", name="Copied")).to_have_count(0)
+    selected = await page.evaluate("String(getSelection()).replace(/\\s/g, '')")
+    assert f"http://{selected}" == await link(page) == await page.evaluate("shared")
 
 
-async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site):
+async def test_earlier_timer_does_not_undo_what_was_copied_last(stage):
+    page = await stage()
+    await page.clock.install()
     # Copying takes no time, and nothing can be shared.
-    script = """
+    await page.evaluate("""() => {
         navigator.clipboard.writeText = async () => {};
         Object.defineProperty(navigator, "share", { value: undefined });
-    """
-    page = await open_page("about:blank")
-    await page.add_init_script(script)
-    await page.clock.install()
-    await page.goto(site.url)
+    }""")
+    await tell(page, "red Ry")
     await page.get_by_role("button", name="Copy").click()
     await page.clock.run_for(3000)
     await page.get_by_role("button", name="Copied").click()
@@ -53,24 +53,21 @@ async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site)
     await expect(page.get_by_role("button", name="Share")).to_have_count(0)
 
 
-async def test_invitation_is_opened_turned_and_closed_on_a_phone(match):
-    viewport = {"width": 320, "height": 568}
-    match.options = {"viewport": viewport, "has_touch": True, "is_mobile": True}
-    await match.begin(3, 3)
-    red = await match.open("red")
-    card = red.locator(".invitation")
+async def test_invitation_is_opened_turned_and_closed_on_a_phone(stage):
+    page = await stage(320, 568, has_touch=True, is_mobile=True)
+    await tell(page, "red RY 33")
+    card = page.locator(".invitation")
     for key in ("Enter", "Escape"):
-        await red.locator(".invite:visible").click()
-        await see(red, card="Invite a friend")
-        assert await link(red) == match.links["code"]
-        await card.get_by_role("button", name="Link to watch").click()
-        await see(red, card="Let others watch")
-        assert await link(red) == match.links["spectator"]
+        await page.locator(".invite:visible").tap()
+        await see(page, card="Invite a friend")
+        assert await link(page) == "http://192.168.1.5:8000/k7qx2m"
+        await card.get_by_role("button", name="Link to watch").tap()
+        await see(page, card="Let others watch")
+        assert await link(page) == "http://192.168.1.5:8000/?watch=k7qx2m"
         await card.get_by_label("Close").press(key)
-        await see(red, card="")
-    await column(red, 4).tap()
-    await see(red, moves=[3, 3, 4])
-    assert await red.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
+        await see(page, card="")
+    await column(page, 4).tap()
+    assert await page.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
 
 
 async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
