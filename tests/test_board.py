@@ -167,10 +167,8 @@ async def test_checker_lands_before_the_end_is_shown(stage):
 async def test_past_stands_there_and_does_not_fall_or_light_up(stage):
     page = await open_board(stage, "red RY 0101010 wins", **MOTION)
     assert await page.evaluate("log") == [["settle", None]]
-
-
-async def test_hand_of_the_other_does_not_slide_from_where_mine_was(stage):
-    page = await open_board(stage, **MOTION)
+    # The hand of the other doesn't slide from where mine was.
+    await tell(page, TURN)
     await column(page, 6).hover()
     await page.wait_for_function("look() === 'settled'")
     assert await go_on(page, TURN, "6") == ""

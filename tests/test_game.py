@@ -59,7 +59,6 @@ TABLES = {
         red RY; hint | turn | Your turn | Column 2 is full. | –
         yellow RY; -Y | away | Red is away. | {} | Let somebody play
         red RY; R-; RY | turn | Your turn | Yellow is back. {}. | –
-        red RY; R-; RY; R- | away | Yellow is away. | Your turn. {} | Let somebody play
         red RY; R-; Ry; RY | turn | Your turn | Yellow has joined. {}. | –
         red RY; 0101010 | theirs | | You played column 1. | –
         red RY; 0101010; wins | won | Four in a row!
@@ -96,7 +95,6 @@ TABLES = {
             | You are yellow. Red wins! Red leads, one game to none. | New game
         red RY; 3; lost; red RY 34
             | turn | Your turn | Yellow played column 5. {}. | –
-        red RY; 3; lost; red R- 3 | away | Yellow is away. | {} | Let somebody play
         red RY; 3; lost; red RY | turn | Your turn | A new game begins. {}. | –
         red RY; refused; 3; closed
             | gone | The server has ended the connection. | {} | New game

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from helpers import forget_all
@@ -10,12 +9,10 @@ from people import STOPPED, column, play, press, see
 
 
 class Network:
-    """The network between a page and the games, which fails when it's told to."""
+    """The network between a page and the games."""
 
-    def __init__(self, page):
-        self.page = page
-        self.fault = None  # "dead" if nothing gets through to the server, or "cut"
-        self.ends = []
+    fault = None  # "cut", or "dead" if nothing gets through to the server
+    ends = ()
 
     async def accept(self, page_end):
         """Handle a new connection."""
@@ -23,10 +20,8 @@ class Network:
             await page_end.close(code=3000)
             return
         server_end = page_end.connect_to_server()
-        page_end.on_message(
-            lambda message: None if self.fault else server_end.send(message)
-        )
-        self.ends += [page_end, server_end]
+        page_end.on_message(lambda message: self.fault or server_end.send(message))
+        self.ends = page_end, server_end
 
     async def cut(self):
         """End all connections, and new ones as soon as they come."""
@@ -35,19 +30,12 @@ class Network:
             await end.close(code=3000)  # which neither end knows
 
 
-@pytest.fixture
-async def network(match):
-    """The network through which a page comes."""
-    network = Network(await match.open_page("about:blank"))
-    await network.page.route_web_socket(re.compile(""), network.accept)
-    return network
-
-
-async def test_page_comes_through_at_last_and_loses_no_move(network, match):
+async def test_page_comes_through_at_last_and_loses_no_move(match):
     await match.begin(3)
     await match.leave("yellow")
-    yellow = network.page
-    network.fault = "cut"
+    yellow, network = await match.open_page("about:blank"), Network()
+    await yellow.route_web_socket(re.compile(""), network.accept)
+    await network.cut()
     await yellow.goto(match.links["yellow"])
     where = f"127.0.0.1:{match.site.port}. A firewall may be why."
     await see(yellow, sentence=f"Can’t reach the games at {where}")
