@@ -8,7 +8,7 @@ Conditions are functions in JavaScript, which hold in the page sooner or later.
 
 from playwright.async_api import TimeoutError
 
-from helpers import KEYS, Server
+from helpers import KEYS, Server, play_moves
 
 STOPPED = "The server has stopped. Waiting for it to come back…"
 
@@ -127,10 +127,8 @@ class Match:
         self.site = site
         self.server = Server(site.server)
         self.open_page = open_page
-        self.options = {}  # of the pages
         self.links = {}
         self.seats = {}
-        self.moves = []
 
     async def begin(self, *columns):
         """Start the match, and play moves."""
@@ -140,25 +138,16 @@ class Match:
         self.links = {"code": url + code, "spectator": f"{url}?watch={code}"}
         for name, client in self.seats.items():
             self.links[name] = f"{url}?join={client.init['rejoin']}"
-        await self.play(*columns)
-
-    async def play(self, *columns):
-        """Let the clients play moves, in turn with whoever has played before."""
-        for chosen in columns:
-            player = "yellow" if len(self.moves) % 2 else "red"
-            await self.seats[player].play(chosen)
-            self.moves.append(chosen)
-            for client in self.seats.values():
-                await client.receive("play")
+        await play_moves(red, yellow, columns)
 
     async def leave(self, player):
         await self.seats.pop(player).close()
 
-    async def open(self, who):
+    async def open(self, who, **options):
         """Open a page for a player, whose client leaves, or for a spectator."""
         if who in self.seats:
             await self.leave(who)
-        page = await self.open_page(self.links[who], **self.options)
+        page = await self.open_page(self.links[who], **options)
         await page.wait_for_function(
             "() => !['loading', 'connecting'].includes(document.body.dataset.phase)"
         )

@@ -39,7 +39,8 @@ STYLE = """
 
 
 async def photograph(browser, screen, shown, stories, **options):
-    """Yield pictures of a page, in HTML, as wide as they are shown, in some states."""
+    """Return pictures of a page, in HTML, as wide as they are shown, in some states."""
+    figures = []
     width, height, *_ = SHEETS[screen]
     if screen not in ("laptop", "wall"):
         options |= {"has_touch": True, "is_mobile": True}
@@ -54,7 +55,8 @@ async def photograph(browser, screen, shown, stories, **options):
             await page.hover(".column[data-column='4']")
         data = base64.b64encode(await page.screenshot(full_page=True)).decode()
         image = f"<img width={shown} src=data:image/png;base64,{data}>"
-        yield f"<figure>{state}{image}</figure>"
+        figures.append(f"<figure>{state}{image}</figure>")
+    return figures
 
 
 async def compose(browser, path, figures, width, style=""):
@@ -78,13 +80,12 @@ async def main(folder):
             # Pictures that need no scaling stay crisp, and small.
             options = {"color_scheme": theme, "device_scale_factor": 0.65}
             story = {"": f"{player} RY 33423422355; 1"}
-            pictures = photograph(browser, screen, shown, story, **options)
-            figures += [figure async for figure in pictures]
+            figures += await photograph(browser, screen, shown, story, **options)
         await compose(browser, HERE / "screenshots" / "game.png", figures, 1106)
         for theme, screen in itertools.product(["light", "dark"], SHEETS):
             *_, width, shown = SHEETS[screen]
-            pictures = photograph(browser, screen, shown, STATES, color_scheme=theme)
-            figures = [figure async for figure in pictures]
+            options = {"color_scheme": theme}
+            figures = await photograph(browser, screen, shown, STATES, **options)
             path = folder / f"{screen}-{theme}.png"
             await compose(browser, path, figures, width, "body { background: #999 }")
 

@@ -15,18 +15,14 @@ OTHERS = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-ENGINES = [
-    "chromium",
-    pytest.param("firefox", marks=OTHERS),
-    pytest.param("webkit", marks=OTHERS),
-]
+ENGINES = [pytest.param(name, marks=OTHERS) for name in ("firefox", "webkit")]
 
 # An address of this machine that browsers don't trust as they trust localhost, so that
 # what they grant to secure pages only is missing. It's IPv4's in the clothes of IPv6.
 UNTRUSTED = "[::ffff:127.0.0.1]"
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session", params=["chromium", *ENGINES])
 def browsers(request):
     """Two browsers with one engine, and nothing else in common; of Chromium, none."""
     if request.param == "chromium":

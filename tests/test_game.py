@@ -98,8 +98,7 @@ TABLES = {
         red RY; 3; lost; red RY | turn | Your turn | A new game begins. {}. | –
         red RY; refused; 3; closed
             | gone | The server has ended the connection. | {} | New game
-        spectator RY; all left; closed
-            | gone | Nobody plays any more, and the game is gone. | {} | New game
+        spectator RY; refused; closed | gone | It isn't your turn. | {} | New game
     """,
     # Until the server has told who has won, there is none.
     "line is shown and said with the score when a game has ended": """

@@ -80,7 +80,7 @@ async def test_back_brings_a_page_that_was_kept_into_the_game_as_it_is(match):
         await red.goto(match.links["red"])
         await see(red, phase="theirs")
         await red.goto(f"{match.site.url}page/favicon.svg")
-        await match.play(2)
+        await match.seats["yellow"].play(2)
         await red.go_back(wait_until="commit")
         await play(red, 5)
         await see(red, phase="theirs", moves=[3, 3, 4, 2, 5])

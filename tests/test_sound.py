@@ -84,9 +84,8 @@ async def test_knock_waits_for_the_checker_to_fall(stage):
 
 
 async def test_silence_is_remembered_and_a_pulse_is_felt_instead(match):
-    match.options = {"script": f"({LISTEN})()"}
     await match.begin(3)
-    page = await match.open("yellow")
+    page = await match.open("yellow", script=f"({LISTEN})()")
     sound = page.get_by_role("button", name="Sound", exact=True)
     await sound.click()
     await page.reload()
