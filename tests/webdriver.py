@@ -39,10 +39,6 @@ KEYS = {
 }
 
 
-class WebKit(WebKitGTK):
-    run = WebKitGTK.execute_script
-
-
 class Firefox(Marionette):
     get, back = Marionette.navigate, Marionette.go_back
 
@@ -115,7 +111,8 @@ def open_webkit():
             options.binary_location = str(max(browsers))
             options.add_argument("--automation")
             service = Service(env={**os.environ, "DISPLAY": display})
-            with WebKit(options, service) as browser:
+            with WebKitGTK(options, service) as browser:
+                browser.run = browser.execute_script
                 yield Page(browser)
         finally:
             screen.terminate()
