@@ -164,7 +164,7 @@ async def test_checker_lands_before_the_end_is_shown(stage):
     await page.wait_for_function("look() === 'line sign end settled'")
 
 
-async def test_past_stands_there_and_does_not_fall_or_light_up(stage):
+async def test_past_does_not_fall_and_the_hand_of_the_other_does_not_slide(stage):
     page = await open_board(stage, "red RY 0101010 wins", **MOTION)
     assert await page.evaluate("log") == [["settle", None]]
     # The hand of the other doesn't slide from where mine was.
@@ -189,9 +189,7 @@ async def test_nothing_moves_where_one_does_not_want_or_see_it(stage, options, a
 
 async def test_checker_that_does_not_belong_there_is_refused(modules):
     await tell(modules, TURN)
-    play = (
-        """async (move) => (await import("./connect4.js")).playMove(board, ...move)"""
-    )
+    play = "async (move) => (await import('./connect4.js')).playMove(board, ...move)"
     for move, message in [
         (["blue", 0, 0], "The player is red or yellow, not blue."),
         (["red", 7, 0], "There is no column 7 with a row 0."),

@@ -92,10 +92,8 @@ async def test_seat_that_another_tab_has_is_taken_when_that_goes(match):
     await match.begin(3, 3, 4)
     page = await match.open_page("about:blank")
     await page.clock.install()
-    entry = {
-        "code": match.links["code"][-6:],
-        "key": match.links["yellow"].partition("=")[2],
-    }
+    key = match.links["yellow"].partition("=")[2]
+    entry = {"code": match.links["code"][-6:], "key": key}
     remember = f"history.replaceState({json.dumps(entry)}, '')"
     await page.add_init_script(COUNT + remember)
     await page.goto(match.site.url)
