@@ -91,7 +91,8 @@ async def test_back_brings_a_page_that_was_kept_into_the_game_as_it_is(match):
 async def test_seat_that_another_tab_has_is_taken_when_that_goes(match):
     await match.begin(3, 3, 4)
     page = await match.open_page("about:blank")
-    await page.clock.install()
+    await page.clock.install(time=0)
+    await page.clock.pause_at(1000)
     key = match.links["yellow"].partition("=")[2]
     entry = {"code": match.links["code"][-6:], "key": key}
     remember = f"history.replaceState({json.dumps(entry)}, '')"
