@@ -22,8 +22,8 @@ SMALL = "341x192 320x256 480x320 568x320"
 LOOK = """(mayScroll) => {
     const problems = [], lines = [], places = [];
     const isSeen = (part) =>
-        part.checkVisibility({ visibilityProperty: true })
-        && part.closest(".said, .status, .rain") === null
+        part.closest(".said, .status, .rain, svg *") === null
+        && part.checkVisibility({ visibilityProperty: true })
         && part.closest("h1, .watchers")?.clientWidth !== 1;
     const isCut = ({ left, top, right, bottom }) =>
         left < -1 || right > innerWidth + 1

@@ -44,8 +44,7 @@ async def test_arrows_step_where_they_have_no_other_meaning(match):
     await page.get_by_role("slider").press("ArrowLeft")
     await see_move(page, RED_WINS[:5], 7)
     await column(page, 3).press("ArrowLeft")
-    await see(page, focus="2")
-    await see_move(page, RED_WINS[:5], 7, act="Back to the present")
+    await see_move(page, RED_WINS[:5], 7, focus="2", act="Back to the present")
     await press(page, "Back to the present")
     await see_move(page, RED_WINS, 7, act="")
 
