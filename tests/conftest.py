@@ -143,6 +143,7 @@ async def stage(browser):
         size = {"width": width, "height": height}
         options = {"reduced_motion": "reduce", "viewport": size, **options}
         page = await pages.enter_async_context(await browser.new_page(**options))
+        page.set_default_timeout(helpers.TIMEOUT * 1000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         await open_stage(page)
         return page

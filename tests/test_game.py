@@ -56,7 +56,6 @@ TABLES = {
         red RY; 3; refused
             | theirs | It isn't your turn. | You played column 4. Yellow’s turn. {} | –
         red RY; 3; refused; 3 | turn | Your turn | Yellow played column 4. {}. | –
-        red RY; hint | turn | Your turn | Column 2 is full. | –
         yellow RY; -Y | away | Red is away. | {} | Let somebody play
         red RY; R-; RY | turn | Your turn | Yellow is back. {}. | –
         red RY; R-; Ry; RY | turn | Your turn | Yellow has joined. {}. | –

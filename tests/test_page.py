@@ -19,6 +19,7 @@ LISTEN = """
 async def test_two_play_and_a_third_watches_and_it_is_told_like_a_report(open_page):
     red, yellow, join = await start_two(open_page, script=LISTEN)
     await take_turns(red, yellow, RED_WINS[:3])
+    await see(red, yellow, moves=RED_WINS[:3])
     await column(red, 3).dispatch_event("click")
     await see(red, said="It isn’t your turn.")
     await column(yellow, 1).dblclick()
