@@ -143,6 +143,7 @@ async def stage(browser):
         size = {"width": width, "height": height}
         options = {"reduced_motion": "reduce", "viewport": size, **options}
         page = await pages.enter_async_context(await browser.new_page(**options))
+        page.set_default_timeout(helpers.TIMEOUT * 1000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         await open_stage(page)
         return page
@@ -193,7 +194,7 @@ async def match(site, open_page):
 
     match = Match(site, open_page)
     yield match
-    await match.end()
+    await asyncio.gather(*(client.close() for client in match.server.clients))
 
 
 @pytest.fixture
@@ -201,7 +202,7 @@ async def look_at(browser):
     """A function that returns the pixels of a part of a page, as rows of (r, g, b)."""
     blank = await browser.new_page()
 
-    async def look_at(page, locator):
+    async def look_at(locator):
         png = await locator.screenshot(animations="disabled")
         width, data = await blank.evaluate(
             """async (data) => {

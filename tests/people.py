@@ -6,20 +6,10 @@ Conditions are functions in JavaScript, which hold in the page sooner or later.
 
 """
 
-import asyncio
-
 from playwright.async_api import TimeoutError
 
-from helpers import KEYS, Server
+from helpers import KEYS, Server, play_moves
 
-PHONE = {
-    "viewport": {"width": 320, "height": 568},
-    "has_touch": True,
-    "is_mobile": True,
-}
-
-# What one reads.
-LOST = "The connection is lost. Reconnecting…"
 STOPPED = "The server has stopped. Waiting for it to come back…"
 
 # What there is to see on a page, of which the names are those of the style sheet; the
@@ -35,7 +25,6 @@ SEE = """() => {
     const { dataset, classList } = document.activeElement;
     return {
         phase: document.body.dataset.phase,
-        title: document.title,
         said: find("[role=status]")?.textContent ?? "",
         sentence: text(".sentence"),
         act: text(".act"),
@@ -45,7 +34,6 @@ SEE = """() => {
         scores: text(".red .score") + " " + text(".yellow .score"),
         shown: isShown(find(".move")) ? find(".move").ariaValueText : "",
         watchers: isShown(find(".watchers")) ? find(".watchers").title : "",
-        somebody: text(".somebody .code"),
         card: text(".invitation h2"),
         focus: dataset.column ?? classList[0] ?? "",
         board: cells.map(letter).join(""),
@@ -60,13 +48,11 @@ SEEN = f"""(facts) => {{
 
 # Whether one can choose a column in a game. When the board comes, or the card above it
 # goes, one can't for a moment.
-CAN_PLAY = """(column) => {
-    const { pointerEvents } = getComputedStyle(document.querySelector(".board"));
-    const isOpen = document.querySelector(
-        `.column[data-column="${column}"][aria-disabled="false"]`) !== null;
-    const isAlone = document.body.dataset.phase === "waiting";
-    return isOpen && !isAlone && pointerEvents !== "none";
-}"""
+CAN_PLAY = """(column) =>
+    document.body.dataset.phase !== "waiting"
+    && getComputedStyle(document.querySelector(".board")).pointerEvents !== "none"
+    && document.querySelector(
+        `.column[data-column="${column}"][aria-disabled="false"]`) !== null"""
 
 
 async def see(*pages, moves=None, first="red", **facts):
@@ -134,13 +120,6 @@ async def press_keys(page, *keys):
         await page.keyboard.press(key)
 
 
-async def open_tab(page, url):
-    """Open another tab in the same browser."""
-    tab = await page.context.new_page()
-    await tab.goto(url)
-    return tab
-
-
 class Match:
     """A match between two clients on the wire, whose seats pages can take."""
 
@@ -148,10 +127,8 @@ class Match:
         self.site = site
         self.server = Server(site.server)
         self.open_page = open_page
-        self.options = {}  # of the pages
         self.links = {}
         self.seats = {}
-        self.moves = []
 
     async def begin(self, *columns):
         """Start the match, and play moves."""
@@ -161,30 +138,17 @@ class Match:
         self.links = {"code": url + code, "spectator": f"{url}?watch={code}"}
         for name, client in self.seats.items():
             self.links[name] = f"{url}?join={client.init['rejoin']}"
-        await self.play(*columns)
-
-    async def play(self, *columns):
-        """Let the clients play moves, in turn with whoever has played before."""
-        for chosen in columns:
-            player = "yellow" if len(self.moves) % 2 else "red"
-            await self.seats[player].play(chosen)
-            self.moves.append(chosen)
-            for client in self.seats.values():
-                await client.receive("play")
+        await play_moves(red, yellow, columns)
 
     async def leave(self, player):
         await self.seats.pop(player).close()
 
-    async def open(self, who):
+    async def open(self, who, **options):
         """Open a page for a player, whose client leaves, or for a spectator."""
         if who in self.seats:
             await self.leave(who)
-        page = await self.open_page(self.links[who], **self.options)
+        page = await self.open_page(self.links[who], **options)
         await page.wait_for_function(
             "() => !['loading', 'connecting'].includes(document.body.dataset.phase)"
         )
         return page
-
-    async def end(self):
-        """Let all clients leave."""
-        await asyncio.gather(*(client.close() for client in self.server.clients))

@@ -32,19 +32,31 @@ SHEETS = {
 }
 
 STYLE = """
-    body { margin: 0; padding: 20px; display: flex; flex-wrap: wrap; gap: 20px;
-           align-items: start; background: #999; font: bold 20px sans-serif }
-    figure { margin: 0 }
-    figcaption { padding-bottom: 4px }
+    body { margin: 0; display: flex; flex-wrap: wrap; gap: 20px; align-items: start }
+    figure { margin: 0; font: bold 20px sans-serif }
     img { display: block; border-radius: 8px }
 """
 
 
-async def photograph(page, width, caption=""):
-    """Return a picture of a page in HTML, scaled to a width, with its caption above."""
-    data = base64.b64encode(await page.screenshot(full_page=True)).decode()
-    image = f"<img width={width} src=data:image/png;base64,{data}>"
-    return f"<figure><figcaption>{caption}</figcaption>{image}</figure>"
+async def photograph(browser, screen, shown, stories, **options):
+    """Return pictures of a page, in HTML, as wide as they are shown, in some states."""
+    figures = []
+    width, height, *_ = SHEETS[screen]
+    if screen not in ("laptop", "wall"):
+        options |= {"has_touch": True, "is_mobile": True}
+    viewport = {"width": width, "height": height}
+    page = await browser.new_page(reduced_motion="reduce", viewport=viewport, **options)
+    await open_stage(page)
+    for state, story in stories.items():
+        # The focus that a state before it left behind isn't this one's.
+        await page.evaluate("document.activeElement.blur()")
+        await tell(page, story)
+        if not state:  # In the README's picture somebody is about to play.
+            await page.hover(".column[data-column='4']")
+        data = base64.b64encode(await page.screenshot(full_page=True)).decode()
+        image = f"<img width={shown} src=data:image/png;base64,{data}>"
+        figures.append(f"<figure>{state}{image}</figure>")
+    return figures
 
 
 async def compose(browser, path, figures, width, style=""):
@@ -52,36 +64,7 @@ async def compose(browser, path, figures, width, style=""):
     page = await browser.new_page(viewport={"width": width, "height": 100})
     await page.set_content(f"<style>{STYLE}{style}</style>{''.join(figures)}")
     await page.screenshot(path=path, full_page=True, omit_background=True)
-    await page.close()
-    print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
-
-
-async def open_page(browser, name, **options):
-    """Open a page that is told stories, on a screen of ``SHEETS``."""
-    width, height, *_ = SHEETS[name]
-    if name not in ("laptop", "wall"):
-        options |= {"has_touch": True, "is_mobile": True}
-    viewport = {"width": width, "height": height}
-    page = await browser.new_page(reduced_motion="reduce", viewport=viewport, **options)
-    await open_stage(page)
-    return page
-
-
-async def make_picture(browser, path):
-    """Make the picture of a game on a laptop and on a phone."""
-    figures = []
-    for player, name, scheme, width in [
-        ("red", "laptop", "light", 832),
-        ("yellow", "phone", "dark", 254),
-    ]:
-        # Pictures that need no scaling stay crisp, and small.
-        options = {"color_scheme": scheme, "device_scale_factor": 0.65}
-        page = await open_page(browser, name, **options)
-        await tell(page, f"{player} RY 33423422355; 1")
-        await page.locator(".column[data-column='4']").hover()
-        figures.append(await photograph(page, width))
-    style = "body { padding: 0; flex-wrap: nowrap; background: none }"
-    await compose(browser, path, figures, 1106, style)
+    print(path)
 
 
 async def main(folder):
@@ -89,18 +72,22 @@ async def main(folder):
         browser = await playwright.chromium.launch(
             executable_path=BROWSER, args=BROWSER_OPTIONS
         )
-        (HERE / "screenshots").mkdir(exist_ok=True)
-        await make_picture(browser, HERE / "screenshots" / "game.png")
-        for scheme, name in itertools.product(["light", "dark"], SHEETS):
-            page = await open_page(browser, name, color_scheme=scheme)
-            *_, width, shown = SHEETS[name]
-            figures = []
-            for state, story in STATES.items():
-                # The focus that a state before it left behind isn't this one's.
-                await page.evaluate("document.activeElement.blur()")
-                await tell(page, story)
-                figures.append(await photograph(page, shown, state))
-            await compose(browser, folder / f"{name}-{scheme}.png", figures, width)
+        figures = []
+        for player, screen, theme, shown in [
+            ("red", "laptop", "light", 832),
+            ("yellow", "phone", "dark", 254),
+        ]:
+            # Pictures that need no scaling stay crisp, and small.
+            options = {"color_scheme": theme, "device_scale_factor": 0.65}
+            story = {"": f"{player} RY 33423422355; 1"}
+            figures += await photograph(browser, screen, shown, story, **options)
+        await compose(browser, HERE / "screenshots" / "game.png", figures, 1106)
+        for theme, screen in itertools.product(["light", "dark"], SHEETS):
+            *_, width, shown = SHEETS[screen]
+            options = {"color_scheme": theme}
+            figures = await photograph(browser, screen, shown, STATES, **options)
+            path = folder / f"{screen}-{theme}.png"
+            await compose(browser, path, figures, width, "body { background: #999 }")
 
 
 if __name__ == "__main__":

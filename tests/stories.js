@@ -3,6 +3,8 @@
 
 import { createBoard, isSettled } from "./connect4.js";
 import * as game from "./page/game.js";
+import * as sound from "./page/sound.js";
+import { offerInvitation } from "./page/invitation.js";
 import { describe, render } from "./page/view.js";
 import * as words from "./page/words.js";
 
@@ -42,12 +44,15 @@ function tell(steps) {
 
 function go(steps) {
   for (const step of steps) {
+    const before = state;
     state = follow(step);
     draw();
+    sound.tell(step, state, before);
   }
 }
 
 createBoard(board);
 board.addEventListener("settle", draw);
-document.querySelector(".sound").hidden = false;
+offerInvitation((changes) => go([changes]));
+sound.offerSound(board, () => state);
 Object.assign(window, { board, describe, game, go, imagine, isSettled, tell, words });

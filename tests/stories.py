@@ -11,7 +11,7 @@ is, ``r`` or ``y`` if the seat is free, ``-`` if it's neither; digits are moves,
 import re
 from urllib.parse import urlsplit
 
-from events import DRAW, asked, played, present, started, won
+from events import DRAW, NOT_FOUND, TAKEN, asked, played, present, started, won
 from helpers import DRAWN, HERE
 
 
@@ -19,10 +19,6 @@ def presence(here):
     players = [player for player in ("red", "yellow") if player[0].upper() in here]
     free = [player for player in ("red", "yellow") if player[0] in here]
     return present(*players, open=free, spectators=24)
-
-
-def error(message, **details):
-    return {"type": "error", "message": message, **details}
 
 
 # Steps of stories: events, states of the connection, and what we do.
@@ -33,10 +29,9 @@ STEPS = {
     "yellow asks": asked("yellow"),
     "new game": started("yellow", red=1),
     "abc234 waits": {"type": "waiting", "code": "abc234"},
-    "not found": error("Game not found."),
-    "taken": error("The game already has this player.", watch="w"),
-    "refused": error("It isn't your turn."),
-    "all left": error("Nobody plays any more, and the game is gone."),
+    "not found": NOT_FOUND,
+    "taken": {**TAKEN, "watch": "w"},
+    "refused": {"type": "error", "message": "It isn't your turn."},
     "open": {"connection": "open"},
     "lost": {"connection": "reconnecting"},
     "stopped": {"connection": "stopped"},
@@ -44,6 +39,7 @@ STEPS = {
     "we move": {"column": 3},
     "we ask": {"isAsking": True},
     "we invite": {"isInviting": True},
+    "we close": {"isInviting": False},
     "we type": {"typed": "k7qx2m"},
     "it's ours": {"isOurs": True},
     "hint": {"hint": "Column 2 is full."},
@@ -88,6 +84,11 @@ def parse(story):
         else:
             assert re.fullmatch("[Rr-][Yy-]", part), part
             yield presence(part)
+
+
+def continue_story(story, steps):
+    """Return the steps with which a story goes on."""
+    return [*parse(f"{story}; {steps}")][len([*parse(story)]) :]
 
 
 # Red wins with the last move, by the line from (1, 0) to (4, 3).

@@ -76,12 +76,6 @@ class Line:
         self.is_held = False
         self.end = asyncio.Event()
 
-    async def connect(self):
-        await self.page.route_web_socket(re.compile("^ws:"), self.accept)
-        await self.page.clock.install(time=0)
-        await self.page.clock.pause_at(1000)
-        await self.page.evaluate(CONNECT)
-
     async def accept(self, websocket):
         if self.is_held:
             await self.end.wait()
@@ -116,12 +110,15 @@ class Line:
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
 async def test_connection_mends_itself(stage, story):
-    line = Line(await stage())
-    await line.connect()
+    line = Line(page := await stage())
+    await page.route_web_socket(re.compile("^ws:"), line.accept)
+    await page.clock.install(time=0)
+    await page.clock.pause_at(1000)
+    await page.evaluate(CONNECT)
     steps, states = story.split("|")
     for step in steps.split():
         await line.follow(step)
-    assert await line.page.evaluate("states") == states.split()
+    assert await page.evaluate("states") == states.split()
     assert line.messages.empty()
     assert len(line.attempts) == steps.split().count("init")
     line.end.set()

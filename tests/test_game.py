@@ -2,21 +2,24 @@
 
 import re
 
+import pytest
+
 from stories import parse
 
 IMAGINE = """(steps) => {
     const state = imagine(steps);
     const { act, board, plates, lobby, review, quiet, ...seen } = describe(state);
     const names = (all) => Object.keys(all).filter((name) => all[name]).join(" ");
+    const place = (cell) => cell && `${cell.column}${cell.row}`;
     const { sign } = board;
     const described = {
         ...seen,
         act: act && act.label + (act.look === "key" ? "" : ` (${act.look})`),
         moves: board.moves.length,
-        line: board.line.map(({ column, row }) => `${column}${row}`).join(" "),
+        line: board.line.map(place).join(" "),
         playable: board.playable.join(""),
         hand: board.hand,
-        ghost: board.ghost && `${board.ghost.column}${board.ghost.row}`,
+        ghost: place(board.ghost),
         sign: sign && `${sign.text} ${sign.player}${board.celebrates ? "!" : ""}`,
         refusal: words.describeRefusal(state, 0),
         sent: state.sent && "sent",
@@ -32,21 +35,10 @@ IMAGINE = """(steps) => {
         .map(([name, value]) => [name, String(value ?? "–")]));
 }"""
 
-
-async def check(modules, table, *names):
-    """Compare what is to be seen after stories with a table."""
-    rows = re.sub(r"\n {12,}", " ", table).strip().splitlines()
-    rows = [[cell.strip() for cell in row.split("|")] for row in rows]
-    stories = [[*parse(story)] for story, *_ in rows]
-    told = await modules.evaluate(f"(all) => all.map({IMAGINE})", stories)
-    for (story, *cells), seen in zip(rows, told, strict=True):
-        expected = [cell.replace("{}", seen["sentence"]) for cell in cells]
-        assert [seen[name] for name in names] == expected, story
-
-
-async def test_page_shows_and_says_what_is_going_on(modules):
-    # In what is said, {} is the sentence that one sees.
-    table = """
+# What is seen after stories. In what is said, {} is the sentence that one sees.
+TABLES = {
+    "page shows and says what is going on": """
+        story | phase | sentence | said | act
         open; not found | connecting | Connecting… | {} | –
         open; not found; closed | gone | There is no such game. | {} | New game
         open; not found; closed; hint | gone | Column 2 is full. | {} | New game
@@ -61,14 +53,11 @@ async def test_page_shows_and_says_what_is_going_on(modules):
             | waiting | | Waiting for somebody to play with. | –
         red Ry; 3; RY | theirs | Yellow’s turn | Yellow has joined. {}. | –
         red Ry; RY; Ry | free | Yellow’s seat is free. | Your turn. {} | Invite
-        yellow RY; 3 | turn | Your turn | Red played column 4. {}. | –
         red RY; 3; refused
             | theirs | It isn't your turn. | You played column 4. Yellow’s turn. {} | –
         red RY; 3; refused; 3 | turn | Your turn | Yellow played column 4. {}. | –
-        red RY; hint | turn | Your turn | Column 2 is full. | –
         yellow RY; -Y | away | Red is away. | {} | Let somebody play
         red RY; R-; RY | turn | Your turn | Yellow is back. {}. | –
-        red RY; R-; RY; R- | away | Yellow is away. | Your turn. {} | Let somebody play
         red RY; R-; Ry; RY | turn | Your turn | Yellow has joined. {}. | –
         red RY; 0101010 | theirs | | You played column 1. | –
         red RY; 0101010; wins | won | Four in a row!
@@ -84,6 +73,9 @@ async def test_page_shows_and_says_what_is_going_on(modules):
             | turn | Your turn | A new game begins. {}. | –
         red RY; draw; we ask
             | drawn | The board is full. | A draw. | Waiting for yellow… (pressed)
+        red RY draw; red asks; yellow asks; new game; draw
+            | drawn | The board is full.
+            | A draw. You lead, one game to none. | Play again
         red Ry; spectator ry
             | watching | Both seats are free. | You are watching. {} | Play (red)
         spectator RY; R- | watching | Red’s turn | {}. Yellow is away. | –
@@ -102,22 +94,19 @@ async def test_page_shows_and_says_what_is_going_on(modules):
             | You are yellow. Red wins! Red leads, one game to none. | New game
         red RY; 3; lost; red RY 34
             | turn | Your turn | Yellow played column 5. {}. | –
-        red RY; 3; lost; red R- 3 | away | Yellow is away. | {} | Let somebody play
         red RY; 3; lost; red RY | turn | Your turn | A new game begins. {}. | –
         red RY; refused; 3; closed
             | gone | The server has ended the connection. | {} | New game
-        spectator RY; all left; closed
-            | gone | Nobody plays any more, and the game is gone. | {} | New game
-    """
-    await check(modules, table, "phase", "sentence", "said", "act")
-
-
-async def test_line_is_shown_and_said_with_the_score_when_a_game_has_ended(modules):
+        spectator RY; refused; closed | gone | It isn't your turn. | {} | New game
+    """,
     # Until the server has told who has won, there is none.
-    table = """
+    "line is shown and said with the score when a game has ended": """
+        story | line | said
         red RY; 0011223 | | You played column 4.
         yellow RY; 0011223; wins | 00 10 20 30
             | Red wins: columns 1 to 4, bottom row. Red leads, one game to none.
+        yellow RY; 001133442; wins | 00 10 20 30 40
+            | Red wins: columns 1 to 5, bottom row. Red leads, one game to none.
         yellow RY 0:1; 120310202101023233310616253; wins | 05 15 25 35
             | Red wins: columns 1 to 4, top row. One game each.
         yellow RY 0:3; 12233434404; wins | 10 21 32 43 | Red wins: from column 2, row 1,
@@ -126,12 +115,9 @@ async def test_line_is_shown_and_said_with_the_score_when_a_game_has_ended(modul
             | Red wins: columns 4 to 7, bottom row; and from column 1, row 4, to column
             4, row 1. Red leads, 12 games to none.
         yellow RY 0:2 draw | | You are yellow. A draw. You lead, two games to none.
-    """
-    await check(modules, table, "line", "said")
-
-
-async def test_columns_are_open_on_our_turn_unless_they_are_full(modules):
-    table = """
+    """,
+    "columns are open on our turn unless they are full": """
+        story | playable | hand | refusal
         red RY | 0123456 | red |
         red Ry | 0123456 | – |
         spectator RY | | red |
@@ -140,25 +126,19 @@ async def test_columns_are_open_on_our_turn_unless_they_are_full(modules):
         red RY; 0101010 | | – | It isn’t your turn.
         red RY; 0101010; wins | | – |
         red RY; lost | | – |
-    """
-    await check(modules, table, "playable", "hand", "refusal")
-
-
-async def test_move_that_the_server_has_not_told_is_never_lost(modules):
-    table = """
+    """,
+    "move that the server has not told is never lost": """
+        story | sent | ghost | sentence
         red RY; we move | sent | 30 | Your turn
         red RY; we move; 3 | – | – | Yellow’s turn
         red RY; we move; lost; red RY | sent | 30 | Your turn
         red RY; we move; lost; red RY 3 | – | – | Yellow’s turn
         red RY; we move; lost; red RY 2 | – | – | Your move came too late.
         red RY; we move; lost; spectator RY | – | – | Your move came too late.
-    """
-    await check(modules, table, "sent", "ghost", "sentence")
-
-
-async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(modules):
+    """,
     # What happens now is shown to who isn't looking back, or sits down.
-    table = """
+    "one looks back when the game is over or as a spectator": """
+        story | shown | moves
         spectator RY; 33 | 2 | 2
         spectator RY; 33; at -1 | 0 | 0
         spectator RY; 33; at 1; 4 | 1 | 1
@@ -167,23 +147,17 @@ async def test_one_looks_back_when_the_game_is_over_or_as_a_spectator(modules):
         spectator Ry; 334; at 1; lost; yellow RY 334 | – | 3
         red RY 0101010 wins; at 5; lost; red RY 0101010 wins | 5 | 5
         red RY 0101010 wins; at 5; new game | – | 0
-    """
-    await check(modules, table, "shown", "moves")
-
-
-async def test_plates_tell_who_is_who_and_who_is_here(modules):
-    table = """
+    """,
+    "plates tell who is who and who is here": """
+        story | plates
         red Ry | Red, you, 0 wins (you); Yellow, 0 wins, free seat (nobody)
         red RY | Red, you, 0 wins, to move (you turn); Yellow, 0 wins ()
         spectator R- 3 | Red, 0 wins (); Yellow, 0 wins, to move, away (away)
         yellow RY 0101010 wins | Red, 1 win, winner (winner); Yellow, you, 0 wins (you)
-    """
-    await check(modules, table, "plates")
-
-
-async def test_sign_and_title_tell_the_result_and_the_title_our_turn(modules):
+    """,
     # Only a winner who sees it happen celebrates (!).
-    table = """
+    "sign and title tell the result and the title our turn": """
+        story | sign | title | asked
         red RY; 0101010; wins | You win! red! | You win – Connect Four |
         red RY 0101010 wins | You win! red | You win – Connect Four |
         yellow RY; 0101010; wins | Red wins! red | Red wins – Connect Four |
@@ -194,13 +168,10 @@ async def test_sign_and_title_tell_the_result_and_the_title_our_turn(modules):
         red Ry | – | Connect Four |
         spectator RY | – | Connect Four |
         red RY; lost | – | Connect Four |
-    """
-    await check(modules, table, "sign", "title", "asked")
-
-
-async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(modules):
+    """,
     # An invitation that was opened for a free seat is closed when that is taken.
-    table = """
+    "invitation lobby and ways out are where they are of use": """
+        story | card | lobby | quiet
         red Ry | large | isWaiting | –
         red Ry; abc234 waits | large | partner isWaiting | –
         red Ry; stopped | none | – | –
@@ -212,18 +183,26 @@ async def test_invitation_lobby_and_ways_out_are_where_they_are_of_use(modules):
         red RY; we invite; R-; RY | open | – | invite
         red Ry; RY; Ry; we invite; RY | small | – | invite
         spectator ry; we invite; Ry; RY | small | – | invite
-    """
-    await check(modules, table, "card", "lobby", "quiet")
-
-
-async def test_page_knows_who_has_been_here_and_who_looks_on(modules):
+    """,
     # When somebody has left is only known to who looked.
-    table = """
+    "page knows who has been here and who looks on": """
+        story | isShared | watchers | left
         red Ry | false | 24 |
         red Ry; RY; Ry | true | 24 | yellow 1000
         spectator RY | false | 23 |
         red RY; lost | true | 0 |
         red RY; lost; red R- | true | 24 | yellow -Infinity
         red RY; R-; lost; red R- | true | 24 | yellow 1000
-    """
-    await check(modules, table, "isShared", "watchers", "left")
+    """,
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+async def test_after_each_story(modules, table):
+    rows = re.sub(r"\n {12,}", " ", table).strip().splitlines()
+    (_, *names), *rows = [[cell.strip() for cell in row.split("|")] for row in rows]
+    stories = [[*parse(story)] for story, *_ in rows]
+    told = await modules.evaluate(f"(all) => all.map({IMAGINE})", stories)
+    for (story, *cells), seen in zip(rows, told, strict=True):
+        expected = [cell.replace("{}", seen["sentence"]) for cell in cells]
+        assert [seen[name] for name in names] == expected, story

@@ -1,9 +1,8 @@
 """The invitation: it's opened and closed, and the link to a match copied and shared."""
 
-import pytest
 from playwright.async_api import expect
 
-from people import PHONE, link, play, see, start
+from people import column, link, see, start
 from stories import tell
 
 
@@ -18,62 +17,58 @@ async def test_link_itself_copies_and_does_not_leave_the_seat(open_page):
     await see(await tab.value, said="You are yellow.")
 
 
-async def test_link_that_cannot_be_copied_is_selected(open_page, site):
-    script = """
+async def test_link_is_shared_where_the_browser_can_or_selected_to_be_copied(stage):
+    page = await stage()
+    await page.evaluate("""() => {
+        navigator.share = async ({ url }) => { window.shared = url; };
         navigator.clipboard.writeText = () => Promise.reject(new Error("no"));
         document.execCommand = () => false;
-    """
-    red = await open_page(script=script)
-    await red.get_by_role("button", name="Copy").click()
-    await see(red, said="The link is selected.")
-    selected = await red.evaluate("String(getSelection()).replace(/\\s/g, '')")
-    assert f"http://{selected}" == await link(red)
-    await expect(red.get_by_role("button", name="Copied")).to_have_count(0)
+    }""")
+    await tell(page, "red Ry")
+    await page.get_by_role("button", name="Share").click()
+    await page.get_by_role("button", name="Copy").click()
+    await see(page, said="The link is selected.")
+    await expect(page.get_by_role("button", name="Copied")).to_have_count(0)
+    selected = await page.evaluate("String(getSelection()).replace(/\\s/g, '')")
+    assert f"http://{selected}" == await link(page) == await page.evaluate("shared")
 
 
-async def test_earlier_timer_does_not_undo_what_was_copied_last(open_page, site):
-    page = await open_page("about:blank")
-    # Copying takes no time.
-    await page.add_init_script("navigator.clipboard.writeText = async () => {}")
-    await page.clock.install()
-    await page.goto(site.url)
+async def test_earlier_timer_does_not_undo_what_was_copied_last(stage):
+    page = await stage()
+    await page.clock.install(time=0)
+    await page.clock.pause_at(1000)
+    # Copying takes no time, and nothing can be shared.
+    await page.evaluate("""() => {
+        navigator.clipboard.writeText = async () => {};
+        Object.defineProperty(navigator, "share", { value: undefined });
+    }""")
+    await tell(page, "red Ry")
     await page.get_by_role("button", name="Copy").click()
     await page.clock.run_for(3000)
     await page.get_by_role("button", name="Copied").click()
-    await page.clock.run_for(3000)
+    await page.clock.run_for(4999)
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    await page.clock.run_for(3000)
+    await page.clock.run_for(1)
     await expect(page.get_by_role("button", name="Copy", exact=True)).to_be_visible()
     await expect(page.get_by_role("status")).not_to_contain_text("copied")
+    await expect(page.get_by_role("button", name="Share")).to_have_count(0)
 
 
-async def test_link_is_shared_where_the_browser_can(open_page):
-    script = "navigator.share = async ({ url }) => { window.shared = url; }"
-    red = await open_page(script=script)
-    await red.get_by_role("button", name="Share").click()
-    assert await red.evaluate("window.shared") == await link(red)
-    script = "Object.defineProperty(navigator, 'share', { value: undefined })"
-    other = await open_page(script=script)
-    await expect(other.get_by_role("button", name="Copy")).to_be_visible()
-    await expect(other.get_by_role("button", name="Share")).to_have_count(0)
-
-
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["laptop", "phone"])
-async def test_invitation_is_opened_turned_and_closed(match, options):
-    match.options = options
-    await match.begin(3, 3)
-    red = await match.open("red")
-    card = red.locator(".invitation")
+async def test_invitation_is_opened_turned_and_closed_on_a_phone(stage):
+    page = await stage(320, 568, has_touch=True, is_mobile=True)
+    await tell(page, "red RY 33")
+    card = page.locator(".invitation")
     for key in ("Enter", "Escape"):
-        await red.locator(".invite:visible").click()
-        await see(red, card="Invite a friend")
-        assert await link(red) == match.links["code"]
-        await card.get_by_role("button", name="Link to watch").click()
-        await see(red, card="Let others watch")
-        assert await link(red) == match.links["spectator"]
+        await page.locator(".invite:visible").tap()
+        await see(page, card="Invite a friend")
+        assert await link(page) == "http://192.168.1.5:8000/k7qx2m"
+        await card.get_by_role("button", name="Link to watch").tap()
+        await see(page, card="Let others watch")
+        assert await link(page) == "http://192.168.1.5:8000/?watch=k7qx2m"
         await card.get_by_label("Close").press(key)
-        await see(red, card="")
-    await play(red, 4)
+        await see(page, card="")
+    await column(page, 4).tap()
+    assert await page.evaluate("[scrollX, scrollY, visualViewport.scale]") == [0, 0, 1]
 
 
 async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
@@ -96,9 +91,8 @@ async def test_link_never_has_a_name_by_which_a_machine_calls_itself(stage):
         assert await page.evaluate(link_to, host) == links
 
 
-async def test_codes_and_addresses_are_not_translated(modules):
+async def test_code_of_who_else_waits_is_a_link_and_not_translated(modules):
     await tell(modules, "red Ry; abc234 waits")
-    codes = modules.locator(
-        ":is([translate=no], [translate=no] *):is(.code, .address, #code)"
-    )
-    await expect(codes).to_have_count(4)
+    await expect(modules.locator("a.play")).to_have_attribute("href", "./abc234")
+    codes = ":is([translate=no], [translate=no] *):is(.code, .address, #code)"
+    await expect(modules.locator(codes)).to_have_count(4)

@@ -2,96 +2,53 @@
 
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from helpers import forget_all
-from people import LOST, STOPPED, column, play, press, see, start
+from people import STOPPED, column, play, press, see
 
 
 class Network:
-    """The network between a page and the games, which fails when it's told to."""
+    """The network between a page and the games."""
 
-    def __init__(self):
-        self.fault = None  # "up" or "down" if nothing gets through there, or "cut"
-        self.ends = []
+    fault = None  # "cut", or "dead" if nothing gets through to the server
+    ends = ()
 
     async def accept(self, page_end):
         """Handle a new connection."""
         if self.fault == "cut":
             await page_end.close(code=3000)
-            return
-        server_end = page_end.connect_to_server()
-        page_end.on_message(self.carry("up", server_end))
-        server_end.on_message(self.carry("down", page_end))
-        self.ends += [page_end, server_end]
-
-    def carry(self, direction, end):
-        return lambda message: None if self.fault == direction else end.send(message)
+        else:
+            server_end = page_end.connect_to_server()
+            page_end.on_message(lambda message: self.fault or server_end.send(message))
+            self.ends = page_end, server_end
 
     async def cut(self):
         """End all connections, and new ones as soon as they come."""
         self.fault = "cut"
         for end in self.ends:
             await end.close(code=3000)  # which neither end knows
-        self.ends.clear()
 
 
-@pytest.fixture
-async def network(open_page):
-    """The network through which the page of yellow comes."""
-    network = Network()
-    network.page = await open_page("about:blank")
-    await network.page.route_web_socket(re.compile(""), network.accept)
-    return network
-
-
-@pytest.fixture
-async def players(network, open_page):
-    red, join, _ = await start(open_page)
-    await network.page.goto(join)
-    await see(network.page, said="You are yellow.")
-    await play(red, 3)
-    await see(network.page, phase="turn")
-    return red, network.page
-
-
-async def test_move_into_a_dead_network_is_shown_and_sent_again(players, network):
-    red, yellow = players
-    network.fault = "up"
+async def test_page_comes_through_at_last_and_loses_no_move(match):
+    await match.begin(3)
+    await match.leave("yellow")
+    yellow, network = await match.open_page("about:blank"), Network()
+    await yellow.route_web_socket(re.compile(""), network.accept)
+    await network.cut()
+    await yellow.goto(match.links["yellow"])
+    where = f"127.0.0.1:{match.site.port}. A firewall may be why."
+    await see(yellow, sentence=f"Still trying to reach {where}")
+    network.fault = None
+    await see(yellow, phase="turn")
+    network.fault = "dead"
     await play(yellow, 2)
     await see(yellow, ghosts=1, sentence="Your turn")
     await expect(column(yellow, 4)).to_be_disabled()
     await network.cut()
-    # As far as the server knows, yellow has never moved.
-    await see(red, sentence="Yellow’s seat is free.")
-    await see(yellow, sentence=LOST, ghosts=1)
+    await see(yellow, ghosts=1, phase="reconnecting")
     network.fault = None
-    await see(red, yellow, moves=[3, 2], ghosts=0)
-
-
-async def test_move_whose_answer_did_not_arrive_is_made_once(players, network):
-    red, yellow = players
-    network.fault = "down"
-    await play(yellow, 3)
-    await see(red, moves=[3, 3])
-    await network.cut()
-    await see(red, sentence="Yellow is away.")
-    await play(red, 4)
-    network.fault = None
-    await see(red, said="Yellow is back.")
-    await see(yellow, moves=[3, 3, 4])
-    await play(yellow, 5)
-    await see(red, moves=[3, 3, 4, 5])
-
-
-async def test_page_that_never_got_through_says_where_it_knocks(network, site):
-    network.fault = "cut"
-    await network.page.goto(site.url)
-    where = f"Still trying to reach 127.0.0.1:{site.port}. A firewall may be why."
-    await see(network.page, sentence=where)
-    network.fault = None
-    await see(network.page, said="You are red.")
+    await see(yellow, moves=[3, 2], ghosts=0)
 
 
 async def test_game_is_gone_when_the_server_says_so(match, site):
@@ -104,9 +61,6 @@ async def test_game_is_gone_when_the_server_says_so(match, site):
     forget_all()
     await site.start()
     await see(red, sentence="This game is gone.")
-    # It's not come back to, either.
-    await red.goto(match.links["code"])
-    await see(red, sentence=f"No game has the code {red.url[-6:]}.")
     await press(red, "New game")
     await see(red, said="You are red.", phase="waiting")
 
@@ -125,22 +79,14 @@ async def test_first_connection_waits_until_somebody_looks(open_page, site):
     await see(page, phase="waiting")
 
 
-async def test_game_goes_on_without_modules_that_did_not_come(open_page, site):
-    red = await open_page("about:blank")
-    for module in ("qrcode", "sound"):
-        await red.route(f"**/{module}.js", lambda route: route.abort())
-    await red.goto(site.url)
-    await see(red, phase="waiting")
-    await column(red, 3).click()
-    await see(red, moves=[3])
-
-
-async def test_page_whose_script_does_not_come_says_so(open_page, site):
+async def test_page_goes_on_without_a_module_or_says_how(open_page, site):
     page = await open_page("about:blank")
-    await page.route("**/game.js", lambda route: route.abort())
+    for module in ("qrcode", "sound", "game"):
+        await page.route(f"**/{module}.js", lambda route: route.abort())
     await page.goto(site.url)
     await expect(page.get_by_text("Loading…")).to_be_visible()
     await page.unroute("**/game.js")
     await page.get_by_role("link", name="reload the page").click()
     await see(page, phase="waiting")
-    await expect(page.get_by_text("Loading…")).to_be_hidden()
+    await column(page, 3).click()
+    await see(page, moves=[3])

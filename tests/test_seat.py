@@ -34,16 +34,10 @@ def seat(code, *, shared=False):
 
 
 @pytest.fixture
-async def page(modules):
-    """A page in a browser that knows nothing yet."""
-    yield modules
+async def call(modules):
+    """A function that calls one of seat.js's, in a browser that knows nothing yet."""
+    yield lambda name, *values: modules.evaluate(CALL, [name, *values])
     await modules.evaluate("localStorage.clear(); history.replaceState(null, '', '/')")
-
-
-@pytest.fixture
-def call(page):
-    """A function that calls one of seat.js's."""
-    return lambda name, *values: page.evaluate(CALL, [name, *values])
 
 
 async def test_address_is_understood_however_it_is_typed(modules):
@@ -96,23 +90,31 @@ async def test_browser_remembers_the_last_ten_matches_the_newest_first(call):
     assert await call("storedSeats") == kept
 
 
-async def test_rubbish_in_the_storage_is_no_seat(page, call):
+async def test_storage_that_is_full_or_holds_rubbish_is_no_error(modules, call):
     store = "text => localStorage.setItem('seats at /', text)"
     for rubbish in ["", "{", "null", "3", '{"length": 1}', '[null, 3, {"code": "a"}]']:
-        await page.evaluate(store, rubbish)
+        await modules.evaluate(store, rubbish)
         assert await call("storedSeats") == []
     await call("rememberSeat", seat("k7qx2m"))
     assert await call("storedSeats") == [seat("k7qx2m")]
+    await modules.evaluate("localStorage.setItem('all', 'x'.repeat(5 * 2 ** 20 - 80))")
+    await call("rememberSeat", seat("abc234"))
+    assert await call("storedSeats") == [seat("k7qx2m")]
 
 
-async def test_full_storage_is_no_error(page, call):
-    await page.evaluate("localStorage.setItem('all', 'x'.repeat(5 * 2 ** 20 - 20))")
+async def test_seat_that_is_gone_is_forgotten_when_no_way_is_left(modules, call):
     await call("rememberSeat", seat("k7qx2m"))
-    await call("forgetSeat", "k7qx2m's")
+    turns = """async () => {
+        history.replaceState({ code: "k7qx2m", key: "k7qx2m's" }, "");
+        const { turn } = (await import("/page/seat.js")).createRoute();
+        const gone = { problem: { message: "Game not found." } };
+        return [turn(gone), history.state !== null, turn(gone), history.state];
+    }"""
+    assert await modules.evaluate(turns) == [True, True, False, None]
     assert await call("storedSeats") == []
 
 
-async def test_address_shows_no_key_and_the_history_the_way_back(page, call):
+async def test_address_shows_no_key_and_the_history_the_way_back(modules, call):
     keys = {"rejoin": "mine", "watch": "eye", "code": "k7qx2m"}
     base = {**keys, "code": None}
     player, spectator = {"player": "red"}, {"player": None}
@@ -125,9 +127,9 @@ async def test_address_shows_no_key_and_the_history_the_way_back(page, call):
         ("/?join=mine", {**base, **player}, "/", {**mine, "code": None}),
         ("/?watch=eye", {**base, **spectator}, "/?watch=eye", eye),
     ]:
-        await page.evaluate("url => history.replaceState(null, '', url)", opened)
+        await modules.evaluate("url => history.replaceState(null, '', url)", opened)
         await call("showPlace", place)
         path, state = "location.pathname + location.search", "history.state"
-        assert await page.evaluate(f"[{path}, {state}]") == [shown, entry]
+        assert await modules.evaluate(f"[{path}, {state}]") == [shown, entry]
         await call("forgetPlace")
-        assert await page.evaluate(state) is None
+        assert await modules.evaluate(state) is None

@@ -1,15 +1,15 @@
 """What one hears of a game, or feels, once one has touched the page."""
 
-import pytest
 from playwright.async_api import expect
 
-from helpers import DRAWN, RED_WINS
-from people import play, press, see
+from helpers import DRAWN
+from people import play, see
+from stories import continue_story, tell
 
 # Note what is played when, and what is felt. The clock of the sound, which runs in a
 # thread of its own, stands still. It runs as on an iPhone, when a finger was lifted; to
 # Chromium, all that Playwright does would be a reason.
-LISTEN = """
+LISTEN = """() => {
     window.heard = [];
     window.isTouched = false;
     addEventListener("pointerup", (event) => { isTouched ||= event.isTrusted; }, true);
@@ -24,124 +24,82 @@ LISTEN = """
         start.call(this, when);
     };
     navigator.vibrate = (pattern) => { heard.push(`pulse ${pattern}`); };
-"""
+}"""
 
-# A checker lands in the bottom row, at once, and bounces.
-KNOCK = [[420, 0], [1180, 0], [420, 0.11], [1180, 0.11]]
-
-
-@pytest.fixture
-def match(match):
-    match.options = {"script": LISTEN}
-    return match
+COMING = [[180, 0], [180, 0.13]]
+DRAW = [[392, 0], [294, 0.2]]
+WINNING = [[523, 0], [659, 0], [784, 0]]
 
 
-async def touch(page):
-    """Touch the page where nothing is."""
-    await expect(page.get_by_role("button", name="Sound")).to_be_visible()
-    await page.mouse.click(1, 1)
+def knock(row):
+    """Return how a checker sounds that lands in a row, at once, and bounces."""
+    tones = [[420, 0], [1180, 0], [420, 0.11], [1180, 0.11]]
+    return [[round(frequency * 1.03**row), delay] for frequency, delay in tones]
 
 
-async def heard(page):
-    """Return what has been heard, or felt, since this was asked before."""
+async def hear(page, story, steps):
+    """Go on with a story, and return what has been heard then."""
+    await page.evaluate("(steps) => go(steps)", continue_story(story, steps))
     return await page.evaluate("heard.splice(0)")
 
 
-async def test_what_came_before_one_has_touched_the_page_is_never_heard(match):
-    await match.begin()
-    page = await match.open("spectator")
+async def test_nothing_is_heard_before_somebody_touches_the_page(stage):
+    page = await stage()
+    await page.evaluate(LISTEN)
+    await tell(page, "spectator RY")
     # There is a context, but it doesn't run.
     await page.mouse.move(1, 1)
     await page.mouse.down()
-    await match.play(0, 1, 2)
-    await see(page, moves=[0, 1, 2])
+    assert await hear(page, "spectator RY", "012") == []
     await page.mouse.up()
-    assert await heard(page) == []
-    await match.play(5)
-    await see(page, moves=[0, 1, 2, 5])
-    assert await heard(page) == KNOCK
+    assert await hear(page, "spectator RY 012", "5") == knock(0)
 
 
-async def test_each_move_knocks_and_the_end_of_a_game_has_its_tones(match):
-    await match.begin(*RED_WINS[:-2])
-    pages = [await match.open(who) for who in ("red", "yellow", "spectator")]
-    red, yellow, spectator = pages
-    for page in pages:
-        await touch(page)
-        await heard(page)
-    await play(yellow, RED_WINS[-2])
-    await see(*pages, moves=RED_WINS[:-1])
-    # Each row has a pitch of its own.
-    knocks = [[[round(f * 1.03**row), delay] for f, delay in KNOCK] for row in (2, 3)]
-    for page in pages:
-        assert await heard(page) == knocks[0]
-    await play(red, RED_WINS[-1])
-    await see(*pages, sentence="Four in a row!")
-    won = [[523, 0], [659, 0], [784, 0]]
-    for page, tones in [(red, won), (yellow, []), (spectator, won)]:
-        assert await heard(page) == knocks[1] + tones
-    # Neither who looks back nor whoever asks for more hears the end once more.
-    await spectator.get_by_role("button", name="Previous move").click()
-    await spectator.get_by_role("button", name="Next move").click()
-    await press(yellow, "Play again")
-    await see(red, spectator, said="Yellow wants to play again.")
-    for page, tones in [(red, [[330, 0]]), (yellow, []), (spectator, [[330, 0]])]:
-        assert await heard(page) == tones
+async def test_moves_ends_and_people_have_their_sounds(stage):
+    page = await stage()
+    await page.evaluate(LISTEN)
+    await page.mouse.click(1, 1)
+    begun, over, full = "RY 010101", "RY 0101010 wins", "".join(map(str, DRAWN))
+    for story, steps, sounds in [
+        (f"red {begun}", "0; wins", knock(3) + WINNING),
+        (f"yellow {begun}", "0; wins", knock(3)),
+        # Who looks back doesn't hear the end again, nor what happens meanwhile.
+        (f"spectator {begun}", "0; wins; at 6; at 7", knock(3) + WINNING),
+        ("spectator RY 33", "at 1; 2; at 2; at 3", []),
+        (f"yellow RY {full[:-1]}", f"{full[-1]}; draw", knock(5) + DRAW),
+        (f"red {over}", "yellow asks", [[330, 0]]),
+        (f"yellow {over}", "yellow asks", []),
+        ("red R-", "RY", COMING),
+    ]:
+        await tell(page, story)
+        assert await hear(page, story, steps) == sounds, story
 
 
-async def test_move_that_comes_while_one_looks_back_is_not_heard(match):
-    await match.begin(3, 3, 4)
-    page = await match.open("spectator")
-    await touch(page)
-    forward = page.get_by_role("button", name="Next move")
-    for _ in range(2):
-        await page.get_by_role("button", name="Previous move").click()
-    await match.play(2)
-    await see(page, shown="Move 1 of 4")
-    for _ in range(3):
-        await forward.click()
-    await see(page, moves=[3, 3, 4, 2])
-    assert await heard(page) == []
-
-
-async def test_somebody_who_comes_and_a_draw_are_heard(match):
-    await match.begin(*DRAWN[:-1])
-    page = await match.open("yellow")
-    await touch(page)
-    await match.leave("red")
-    await see(page, sentence="Red is away.")
-    await match.open("red")
-    await see(page, said="Red is back.")
-    assert await heard(page) == [[180, 0], [180, 0.13]]
-    await play(page, DRAWN[-1])
-    await see(page, phase="drawn", sign="A draw")
-    assert (await heard(page))[4:] == [[392, 0], [294, 0.2]]
-
-
-async def test_knock_waits_for_the_checker_to_fall(match):
-    match.options = {"script": LISTEN, "reduced_motion": "no-preference"}
-    await match.begin(3)
-    page = await match.open("spectator")
-    await touch(page)
-    await match.play(3)
-    await see(page, moves=[3, 3])
-    assert 0.2 < (await heard(page))[0][1] < 0.5
+async def test_knock_waits_for_the_checker_to_fall(stage):
+    page = await stage(reduced_motion="no-preference")
+    await page.evaluate(LISTEN)
+    await page.mouse.click(1, 1)
+    await tell(page, "spectator RY 3")
+    assert 0.2 < (await hear(page, "spectator RY 3", "3"))[0][1] < 0.5
 
 
 async def test_silence_is_remembered_and_a_pulse_is_felt_instead(match):
     await match.begin(3)
-    page = await match.open("yellow")
+    page = await match.open("yellow", script=f"({LISTEN})()")
     sound = page.get_by_role("button", name="Sound", exact=True)
     await sound.click()
     await page.reload()
     # The name of the button stays when it is pressed, as it says which is on.
     await expect(sound).to_have_attribute("aria-pressed", "false")
-    await touch(page)
+    await page.mouse.click(1, 1)
     await play(page, 3)
-    await see(page, moves=[3, 3])
-    assert await heard(page) == []
     await match.seats["red"].play(4)
     await see(page, moves=[3, 3, 4])
-    assert await heard(page) == ["pulse 30"]
+    assert await page.evaluate("heard.splice(0)") == ["pulse 30"]
     await sound.click()
-    await expect(sound).to_have_attribute("aria-pressed", "true")
+    red = match.seats["red"]
+    await match.leave("red")
+    await see(page, sentence="Red is away.")
+    await match.server.come_back(red)
+    await see(page, said="Red is back.")
+    assert await page.evaluate("heard") == COMING

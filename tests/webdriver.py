@@ -7,20 +7,19 @@ gives such a command waits until it's done, so each is given in a thread.
 
 """
 
-import asyncio
 import contextlib
 import logging
 import os
 import shutil
 import subprocess
-import tempfile
+from asyncio import to_thread
 from pathlib import Path
 
 from marionette_driver.errors import MarionetteException
 from marionette_driver.marionette import Marionette
 from playwright.async_api import TimeoutError
 from selenium.common.exceptions import TimeoutException, WebDriverException
-from selenium.webdriver import ActionChains, WebKitGTK, WebKitGTKOptions
+from selenium.webdriver import WebKitGTK, WebKitGTKOptions
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 from selenium.webdriver.webkitgtk.service import Service
@@ -40,20 +39,11 @@ KEYS = {
 }
 
 
-class WebKit(WebKitGTK):
-    run = WebKitGTK.execute_script
-    keys = property(ActionChains)
-
-
 class Firefox(Marionette):
     get, back = Marionette.navigate, Marionette.go_back
 
     def run(self, script, *args):
         return self.execute_script(script, script_args=args)
-
-    @property
-    def keys(self):
-        return self.actions.sequence("key", "keyboard")
 
 
 class Page:
@@ -64,31 +54,26 @@ class Page:
         self.keyboard = self
 
     async def goto(self, url):
-        await asyncio.to_thread(self.browser.get, url)
+        await to_thread(self.browser.get, url)
 
     async def reload(self):
-        await asyncio.to_thread(self.browser.refresh)
+        await to_thread(self.browser.refresh)
 
     async def go_back(self):
-        await asyncio.to_thread(self.browser.back)
+        await to_thread(self.browser.back)
 
     async def click(self, selector):
         find = self.browser.find_element
-        element = await asyncio.to_thread(find, "css selector", selector)
-        await asyncio.to_thread(element.click)
+        await to_thread(lambda: find("css selector", selector).click())
 
     async def press(self, chord):
-        keys = [KEYS.get(key, key) for key in chord.split("+")]
-        actions = self.browser.keys
-        for key in keys:
-            actions.key_down(key)
-        for key in reversed(keys):
-            actions.key_up(key)
-        await asyncio.to_thread(actions.perform)
+        keys = "".join(KEYS.get(key, key) for key in chord.split("+"))
+        focused = await to_thread(self.browser.run, "return document.activeElement")
+        await to_thread(focused.send_keys, keys)
 
     async def evaluate(self, function, *args):
         script = f"return ({function})(...arguments)"
-        return await asyncio.to_thread(self.browser.run, script, *args)
+        return await to_thread(self.browser.run, script, *args)
 
     async def wait_for_function(self, function, arg=None):
         # After a click on a link, it's the next page that is meant.
@@ -96,27 +81,22 @@ class Page:
         wait = WebDriverWait(self.browser, TIMEOUT, 0.02, ignored)
         script = f"return ({function})(...arguments)"
         try:
-            await asyncio.to_thread(wait.until, lambda all: all.run(script, arg))
+            await to_thread(wait.until, lambda browser: browser.run(script, arg))
         except TimeoutException:
             raise TimeoutError(function) from None
 
 
 @contextlib.contextmanager
 def open_firefox():
-    with tempfile.TemporaryDirectory() as folder:
-        browser = Firefox(
-            port=0,
-            bin=shutil.which("firefox-esr"),
-            headless=True,
-            gecko_log=folder,
-            # The page's server waits for connections in reserve when it stops.
-            prefs={"network.http.speculative-parallel-limit": 0},
-        )
-        try:
-            browser.start_session()
-            yield Page(browser)
-        finally:
-            browser.cleanup()
+    # The page's server waits for connections in reserve when it stops.
+    prefs = {"network.http.speculative-parallel-limit": 0}
+    options = {"headless": True, "gecko_log": "-", "prefs": prefs}
+    browser = Firefox(port=0, bin=shutil.which("firefox-esr"), **options)
+    try:
+        browser.start_session()
+        yield Page(browser)
+    finally:
+        browser.cleanup()
 
 
 @contextlib.contextmanager
@@ -131,7 +111,8 @@ def open_webkit():
             options.binary_location = str(max(browsers))
             options.add_argument("--automation")
             service = Service(env={**os.environ, "DISPLAY": display})
-            with WebKit(options, service) as browser:
+            with WebKitGTK(options, service) as browser:
+                browser.run = browser.execute_script
                 yield Page(browser)
         finally:
             screen.terminate()
