@@ -79,7 +79,6 @@ export function createBoard(board) {
     column: MIDDLE, // where my hand is
     hand: null,
     playable: [],
-    ghost: null,
     end: NO_END,
     isDrawn: false,
     isSettled: true,
@@ -131,7 +130,7 @@ export function renderBoard(board, description) {
   for (const player of [PLAYER1, PLAYER2]) {
     markCell(board, `ghost-${player}`, ghost?.player === player ? ghost : null);
   }
-  Object.assign(view, { playable, hand, ghost });
+  Object.assign(view, { playable, hand });
   renderHand(board);
   const end = { line, sign, celebrates };
   // It isn't another end because nobody celebrates any more.
@@ -341,7 +340,7 @@ async function rain(board, player) {
 
 // Show whose checker is in the hand, and where it would land.
 function renderHand(board) {
-  const { column, hand, playable, ghost } = views.get(board);
+  const { column, hand, playable } = views.get(board);
   const isMine = playable.length > 0;
   let handElement = board.querySelector(".hand");
   const className = hand === null ? "hand" : `hand checker ${hand}`;
@@ -355,7 +354,7 @@ function renderHand(board) {
   }
   handElement.style.setProperty("--column", isMine ? column : MIDDLE);
   const row = firstEmptyRow(columnsOf(board)[column]);
-  const isShown = hand !== null && !ghost && playable.includes(column) && row >= 0;
+  const isShown = hand !== null && playable.includes(column) && row >= 0;
   markCell(board, "landing", isShown ? { column, row } : null);
 }
 
