@@ -2,8 +2,8 @@
 """
 Connect Four for two players and any number of spectators.
 
-Serve the page and the games, over WebSocket, at one address. The tutorial of which
-this is the continuation tells how it works:
+Serve the page and the games, over WebSocket, at one address. This goes on where the
+tutorial ends; README.md tells what it adds, and why:
 https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 
 """
@@ -32,7 +32,7 @@ WATCH = {}  # key of the spectators, or code: match
 # The matches at which a player waits for somebody on the local network, in the order
 # in which they began to. The second is told of the first, the fourth of the third, so
 # that no two ever go to each other.
-WAITING = {}  # match: what the player was last told, a code, None, or "" for nothing
+WAITING = {}  # match: the code that the player was told, or None; "" before that
 
 # The matches of which something has to be told, or written to the file.
 UNTOLD = set()
@@ -121,7 +121,7 @@ def change(match):
         asyncio.get_running_loop().call_later(PRESENCE_INTERVAL, tell)
     UNTOLD.add(match)
     UNSAVED.add(match)
-    # While an open seat is free, there is one player at most.
+    # While an open seat is free, one player is here at most, who waits.
     if match.free and any(player.is_local for player in match.players.values()):
         WAITING.setdefault(match, "")
     else:
@@ -142,7 +142,7 @@ def tell():
                 "code": code,
             }
             broadcast(match.players.values(), json.dumps(event))
-        # Of who is told of the one before, the next isn't told.
+        # Who is told of another completes a pair; the next one begins another.
         code = match.code if code is None else None
 
 
@@ -206,16 +206,23 @@ def forget_old():
     matches = dict.fromkeys(WATCH.values())
     left = [match for match in matches if match.left is not None]
     since = time.monotonic() - GRACE_PERIOD
-    number = max(len(left) - MAX_KEPT, sum(match.left < since for match in left))
-    if number > 0:
+    old = [match for match in left if match.left < since]
+    surplus = max(0, len(left) - len(old) - MAX_KEPT)
+    if surplus:
         # Somebody who starts many must not push out two players who are away.
-        left.sort(key=lambda match: (match.left >= since, not match.open, match.left))
-        for match in left[:number]:
-            forget(match)
+        rest = [match for match in left if match.left >= since]
+        old += sorted(rest, key=lambda match: (not match.open, match.left))[:surplus]
+    for match in old:
+        forget(match)
 
 
 def give_seat(match, player):
-    """Give a seat a new key. Whoever sat there before has none any more."""
+    """
+    Give a seat a new key, which leads to the match; that of who sat there is unknown.
+
+    If a game is over, the next one begins.
+
+    """
     JOIN.pop(match.keys[player], None)
     match.keys[player] = secrets.token_urlsafe(12)
     match.go_on(newcomer=player)
@@ -333,8 +340,8 @@ async def find_seat(key):
         here = match.players.get(seat)
         if here in (occupant, None) and seat in JOIN[key].find_seats(key):
             if here is not None:
-                # Nobody is told that they left: somebody comes in the same moment, who
-                # is the last of those who wait.
+                # Nobody is told that they left, as somebody comes in the same moment.
+                # If it's one who waits, change() has them do so behind all others.
                 match.leave(here)
                 change(match)
                 here.drop()
@@ -418,8 +425,8 @@ def parse_arguments():
     """Return what the command line says, or exit with a message."""
 
     def port(text):
-        if not 1 <= int(text) <= 65534:
-            raise ValueError
+        if not text.isdecimal() or not 1 <= int(text) <= 65534:
+            raise argparse.ArgumentTypeError("a port is a number from 1 to 65534")
         return int(text)
 
     parser = argparse.ArgumentParser(description="Play Connect Four on this network.")

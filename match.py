@@ -74,7 +74,9 @@ class Match:
         """Unregister a connection, if it's here; return whether it was."""
         if websocket not in self.connected:
             return False
-        self.players.pop(self.connected.pop(websocket), None)
+        player = self.connected.pop(websocket)
+        if player is not None:
+            del self.players[player]
         if not self.connected:
             self.left = time.monotonic()
         return True
@@ -196,8 +198,8 @@ class Match:
         """
         Begin another game if one is over, and tell it. Who moved second moves first.
 
-        If a ``newcomer`` has taken a seat, they have won no game yet, which the others
-        see at the next start.
+        If a ``newcomer`` has taken a seat, they have won no game yet; the others see
+        that at the next start.
 
         """
         if self.game.winner is not None:

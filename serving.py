@@ -112,7 +112,7 @@ class Connection(ServerConnection):
 
     """
 
-    # More attributes would make room for many in the dict of each connection.
+    # As attributes, they would make the dict of each connection much larger.
     __slots__ = ("drop", "head", "is_local", "told")
 
     def connection_made(self, transport):
@@ -198,7 +198,7 @@ def has_local_host(headers):
     return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
 
 
-def offer(body, suffix):
+def prepare(body, suffix):
     """Return what a file has: its bytes, the same by gzip, its type."""
     # A phone on a slow network sees the board in half the time if it's compressed.
     return body, gzip.compress(body), TYPES[suffix]
@@ -210,11 +210,11 @@ NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
 PAGE = [HERE / name for name in NAMES]
 PAGE += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
 FILES = {
-    f"/{file.relative_to(HERE).as_posix()}": offer(file.read_bytes(), file.suffix)
+    f"/{file.relative_to(HERE).as_posix()}": prepare(file.read_bytes(), file.suffix)
     for file in PAGE
 }
 FILES["/"] = FILES.pop("/index.html")
-NOT_FOUND = offer(NOT_FOUND_PAGE, ".html")
+NOT_FOUND = prepare(NOT_FOUND_PAGE, ".html")
 
 
 async def listen(handler, host, port):
@@ -314,7 +314,7 @@ async def take_ports(handler, host, port):
             message = f"Cannot listen on port {number}: {reason}."
             if not servers:
                 sys.exit(f"{message} Try another port, or another --bind.")
-            print(f"{message} Doing without it.", file=sys.stderr)
+            print(f"{message} Only clients of the tutorial need it.", file=sys.stderr)
     return servers
 
 

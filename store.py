@@ -21,8 +21,8 @@ MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = b"Con4"
 VERSION = 1
 
-# A match is a row. Players in ``rematch`` and ``open`` are parted by blanks. By itself,
-# SQLite takes any value for any column.
+# A match is a row, in which players are separated by spaces. By itself, SQLite takes
+# any value for any column.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS matches (
     watch_key TEXT PRIMARY KEY NOT NULL,
@@ -81,7 +81,7 @@ def make_match(row):
     return match
 
 
-def check(path):
+def check_header(path):
     """
     See that a file was made by this program, in this version, or has just been made.
 
@@ -112,13 +112,13 @@ def open_store(path):
 
     Raise :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged, and
     :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or is in
-    use; and do as :func:`check` does.
+    use; and do as :func:`check_header` does.
 
     """
     if path != ":memory:":
         # It holds keys, and so it's for nobody else to read.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        check(path)
+        check_header(path)
     # The event loop opens it, and a thread writes: one after the other.
     store = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
@@ -145,11 +145,21 @@ def open_store(path):
 
 def write(store, rows):
     """Write ``{watch_key: row}``; a match that is forgotten has None for a row."""
+    # A match is deleted in any case, and inserted again if it's there.
     delete = "DELETE FROM matches WHERE watch_key = ?"
     insert = "INSERT INTO matches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     with store:
         store.executemany(delete, [(key,) for key in rows])
         store.executemany(insert, [row for row in rows.values() if row is not None])
+
+
+def set_aside(file, exc):
+    """Give a damaged file, and its log, another name. Raise :exc:`OSError`."""
+    aside = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    os.replace(file, aside)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(f"{file}-wal", f"{aside}-wal")
+    print(f"{file} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
 
 
 def open_games(path, port):
@@ -162,19 +172,18 @@ def open_games(path, port):
     """
     file = path or f"games-{port}.sqlite3"
     try:
-        return open_store(file)
+        try:
+            return open_store(file)
+        except sqlite3.OperationalError:
+            raise
+        except (sqlite3.DatabaseError, ValueError) as exc:
+            set_aside(file, exc)
+            return open_store(file)
     except (OSError, sqlite3.OperationalError) as exc:
         if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             sys.exit(f"{file} is in use by another server. Choose another --games.")
         message = f"The file of games can't be written: {exc}."
         if path is not None:
             sys.exit(message)
-        print(f"{message} They end with the server.", file=sys.stderr)
+        print(f"{message} The games end with the server.", file=sys.stderr)
         return open_store(":memory:")
-    except (sqlite3.DatabaseError, ValueError) as exc:
-        aside = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-        for suffix in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(f"{file}{suffix}", f"{aside}{suffix}")
-        print(f"{file} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
-        return open_games(path, port)

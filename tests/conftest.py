@@ -20,6 +20,7 @@ import sys
 
 import pytest
 
+pytest.register_assert_rewrite("helpers", "people", "stories")
 try:
     import helpers
 except ImportError:  # The tests of the rules don't need what the server does.

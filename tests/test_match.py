@@ -82,6 +82,14 @@ def test_who_opens_their_own_seat_watches_and_asks_for_no_rematch():
     assert [*match.connected.values()] == [None, "yellow"]
 
 
+@pytest.mark.parametrize("columns", [RED_WINS, DRAWN])
+def test_who_moved_second_moves_first_in_the_next_game(columns):
+    match = start_match("red", "yellow", columns=columns)
+    match.ask_rematch("red")
+    match.ask_rematch("yellow")
+    assert (match.game.first, match.game.moves) == ("yellow", [])
+
+
 def test_score_is_that_before_the_game_and_a_newcomer_has_none():
     match = start_match("red", "yellow")
     for number, first in enumerate(["red", "yellow", "red"]):

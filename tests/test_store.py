@@ -189,7 +189,7 @@ async def test_nobody_is_let_in_before_the_file_is_read(launch, file):
 def test_file_that_is_named_and_cannot_be_written_is_told_in_one_line(file):
     # A folder is no file, nor can one be where the database has its journal.
     file.with_name("games.sqlite3-journal").mkdir()
-    for place in ("/proc/nowhere/games.sqlite3", file.parent, file):
+    for place in ("/proc/nowhere/games.sqlite3", "/proc/version", file.parent, file):
         with pytest.raises(SystemExit, match=r"The file of games can't be written: .*"):
             open_games(str(place), 8000)
 
@@ -202,7 +202,7 @@ def test_default_file_has_the_port_in_its_name_or_is_in_memory(
         store, _ = open_games(None, 8000)
         store.close()
     assert os.listdir(tmp_path) == ["games-8000.sqlite3"]
-    pattern = r"The file of games can't be written: .*\. They end with the server\.\n"
+    pattern = r"The file of games can't be written: .*\. The games end with .*\n"
     assert re.fullmatch(pattern, capsys.readouterr().err)
 
 
