@@ -9,7 +9,6 @@ test is over, no game, no traceback and no key may be left behind.
 """
 
 import asyncio
-import base64
 import contextlib
 import io
 import logging
@@ -196,31 +195,3 @@ async def match(site, open_page):
     match = Match(site, open_page)
     yield match
     await asyncio.gather(*(client.close() for client in match.server.clients))
-
-
-@pytest.fixture
-async def look_at(browser):
-    """A function that returns the pixels of a part of a page, as rows of (r, g, b)."""
-    blank = await browser.new_page()
-
-    async def look_at(locator):
-        png = await locator.screenshot(animations="disabled")
-        width, data = await blank.evaluate(
-            """async (data) => {
-                const response = await fetch("data:image/png;base64," + data);
-                const image = await createImageBitmap(await response.blob());
-                const { width, height } = image;
-                const canvas = new OffscreenCanvas(width, height).getContext("2d");
-                canvas.drawImage(image, 0, 0);
-                const { data: bytes } = canvas.getImageData(0, 0, width, height);
-                const text = Array.from(bytes, (byte) => String.fromCharCode(byte));
-                return [width, btoa(text.join(""))];
-            }""",
-            base64.b64encode(png).decode(),
-        )
-        data = base64.b64decode(data)
-        pixels = list(zip(data[::4], data[1::4], data[2::4], strict=True))
-        return [pixels[i : i + width] for i in range(0, len(pixels), width)]
-
-    yield look_at
-    await blank.close()

@@ -6,6 +6,9 @@ Conditions are functions in JavaScript, which hold in the page sooner or later.
 
 """
 
+import io
+
+from PIL import Image
 from playwright.async_api import TimeoutError
 
 from helpers import KEYS, Server, play_moves
@@ -118,6 +121,12 @@ async def press(page, name):
 async def press_keys(page, *keys):
     for key in keys:
         await page.keyboard.press(key)
+
+
+async def look_at(locator):
+    """Return a picture, in grey, of what is to be seen in a part of a page."""
+    png = await locator.screenshot(animations="disabled")
+    return Image.open(io.BytesIO(png)).convert("L")
 
 
 class Match:

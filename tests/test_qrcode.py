@@ -9,6 +9,7 @@ import zxingcpp
 from playwright.async_api import Error, expect
 from qrcode.util import MODE_8BIT_BYTE, QRData
 
+from people import look_at
 from stories import tell
 
 # Links of all lengths, and the shortest and the longest text.
@@ -40,7 +41,7 @@ async def test_symbol_is_that_of_a_library(modules):
         await modules.evaluate(ENCODE, [TEXTS[-1] + "b"])
 
 
-async def test_decoder_reads_the_links_of_the_page(stage, look_at):
+async def test_decoder_reads_the_links_of_the_page(stage):
     page = await stage(320, 568, color_scheme="dark")
     await tell(page, "red Ry")
     for side, path in [("join", "k7qx2m"), ("watch", "?watch=k7qx2m")]:
@@ -49,10 +50,7 @@ async def test_decoder_reads_the_links_of_the_page(stage, look_at):
         picture = page.get_by_role("img", name=f"QR code of {address}", exact=True)
         for forced_colors in ("none", "active"):
             await page.emulate_media(forced_colors=forced_colors)
-            rows = await look_at(picture)
-            grey = bytes(pixel[1] for row in rows for pixel in row)
-            image = memoryview(grey).cast("B", (len(rows), len(rows[0])))
-            found = zxingcpp.read_barcodes(image)
+            found = zxingcpp.read_barcodes(await look_at(picture))
             assert [each.text for each in found] == [address]
             modules = "svg => svg.clientWidth / svg.viewBox.baseVal.width"
             assert await picture.evaluate(modules) >= 3
