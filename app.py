@@ -10,10 +10,13 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 
 import argparse
 import asyncio
+import concurrent.futures
 import contextlib
+import itertools
 import json
 import secrets
 import sqlite3
+import sys
 import time
 
 from websockets.asyncio.server import broadcast
@@ -331,22 +334,26 @@ async def find_seat(key):
     Raise :exc:`KeyError` if it leads nowhere.
 
     """
-    match = JOIN[key]
-    for seat in match.find_seats(key):
-        occupant = match.players.get(seat)
-        if occupant is not None and await is_alive(occupant):
-            continue
-        # To ask somebody gives up control: look everything up again.
-        here = match.players.get(seat)
-        if here in (occupant, None) and seat in JOIN[key].find_seats(key):
-            if here is not None:
+    asked = {}  # connection: whether it gave a sign of life
+    while True:
+        # To ask somebody gives up control: look everything up again afterwards.
+        match = JOIN[key]
+        for seat in match.find_seats(key):
+            occupant = match.players.get(seat)
+            if occupant is not None and occupant not in asked:
+                asked[occupant] = await is_alive(occupant)
+                break
+            if occupant is None:
+                return match, seat
+            if not asked[occupant]:
                 # Nobody is told that they left, as somebody comes in the same moment.
                 # If it's one who waits, change() has them do so behind all others.
-                match.leave(here)
+                match.leave(occupant)
                 change(match)
-                here.drop()
-            return match, seat
-    return JOIN[key], None
+                occupant.drop()
+                return match, seat
+        else:
+            return match, None
 
 
 async def join(websocket, key):
@@ -413,6 +420,8 @@ async def save(store):
         match.watch_key: make_row(match) if match.watch_key in WATCH else None
         for match in changed
     }
+    if not rows:
+        return
     try:
         await asyncio.to_thread(write, store, rows)
     except sqlite3.Error as exc:
@@ -442,6 +451,7 @@ def parse_arguments():
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
+    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     set_up_process(stop)
 
@@ -450,17 +460,24 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
-    # Nor before it has a thread, for which Python opens files: there may be none left.
+    # Nor before it has its one thread: later, there may be none to be had, nor any file,
+    # of which Python opens some for the first.
+    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
-    for server in servers:
-        await server.start_serving()
+    try:
+        for server in servers:
+            await server.start_serving()
+    except OSError as exc:
+        # Two servers can take a port at the same moment, but only one can listen.
+        sys.exit(f"Cannot listen on port {arguments.port}: {exc.strerror}.")
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    while True:
+    for number in itertools.count():
         await asyncio.sleep(SAVE_INTERVAL)
-        forget_old()
+        if number % 10 == 0:
+            forget_old()
         await save(store)
         if stop.is_set():
             break

@@ -23,6 +23,7 @@ import urllib.parse
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 HERE = pathlib.Path(__file__).parent
 
@@ -153,7 +154,8 @@ async def is_alive(websocket):
     """
     if websocket not in PROBES:
         PROBES[websocket] = asyncio.create_task(probe(websocket))
-    return await PROBES[websocket]
+    # Who has answered may have left in the same moment.
+    return await PROBES[websocket] and websocket.state is State.OPEN
 
 
 async def probe(websocket):

@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS matches (
     CHECK (first IN ('red', 'yellow')),
     CHECK (rematch IN ('', 'red', 'yellow', 'red yellow', 'yellow red')),
     CHECK (open IN ('', 'red', 'yellow', 'red yellow', 'yellow red')),
-    CHECK (min(red_wins, yellow_wins) >= 0 AND max(red_wins, yellow_wins) < 1e15),
+    CHECK (typeof(red_wins) = 'integer' AND red_wins BETWEEN 0 AND 1e15),
+    CHECK (typeof(yellow_wins) = 'integer' AND yellow_wins BETWEEN 0 AND 1e15),
     CHECK ('blob' NOT IN (typeof(watch_key), typeof(code))),
     CHECK ('blob' NOT IN (typeof(red_key), typeof(yellow_key)))
 )
@@ -85,17 +86,19 @@ def check_header(path):
     """
     See that a file was made by this program, in this version, or has just been made.
 
-    Exit with a message if it must be left alone; raise :exc:`ValueError` if it's no
-    database.
+    Exit with a message if it must be left alone; raise :exc:`OSError` if it's no file,
+    and :exc:`ValueError` if it's no database.
 
     """
     # Nothing is changed, nor even locked, by who only reads the header. All else may be
     # half written, as by a server that uses the file.
+    if not os.path.isfile(path):
+        raise OSError("it isn't a regular file")
     with open(path, "rb") as file:
         header = file.read(100)
     if not header:
         return
-    if not header.startswith(MAGIC):
+    if len(header) < 100 or not header.startswith(MAGIC):
         raise ValueError("file is not a database")
     if header[68:72] != APPLICATION_ID:
         sys.exit(f"{path} belongs to another program. Choose another --games.")

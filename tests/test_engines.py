@@ -98,8 +98,10 @@ async def test_link_is_copied_on_any_address(open_next, site, host):
     assert is_secure == (host == "127.0.0.1")
     await red.click(".copy")
     await see(red, said="The link is copied.")
-    await red.evaluate("() => { document.body.innerHTML = '<textarea>' }")
-    await red.click("textarea")
+    await red.evaluate("""() => {
+        document.body.append(document.createElement("textarea"));
+        document.querySelector("textarea").focus();
+    }""")
     await press_keys(red, "Control+v")
     pasted = "(link) => document.querySelector('textarea').value === link"
     await red.wait_for_function(pasted, arg=join)

@@ -189,7 +189,7 @@ async def test_nobody_is_let_in_before_the_file_is_read(launch, file):
 def test_file_that_is_named_and_cannot_be_written_is_told_in_one_line(file):
     # A folder is no file, nor can one be where the database has its journal.
     file.with_name("games.sqlite3-journal").mkdir()
-    for place in ("/proc/nowhere/games.sqlite3", "/proc/version", file.parent, file):
+    for place in ("/proc/nowhere/x", "/proc/version", "/dev/null", file.parent, file):
         with pytest.raises(SystemExit, match=r"The file of games can't be written: .*"):
             open_games(str(place), 8000)
 
@@ -239,12 +239,14 @@ DAMAGES = {
     "schema": (slice(100, 3000), GARBAGE[100:3000]),
     "index": (slice(8192, 12288), GARBAGE[:4096]),
     "half": (slice(12288, None), b""),
+    "hardly anything": (slice(50, None), b""),
     "no UTF-8": "code = CAST(x'ff' AS TEXT)",
     "column": "columns = '37'",
     "first": "first = 'green'",
     "rematch": "rematch = 'green'",
     "open": "open = 'green'",
     "no number": "red_wins = 'many'",
+    "no integer": "red_wins = 1.5",
     "too many": "red_wins = 9223372036854775807",
     "no text for the watch key": "watch_key = CAST(code AS BLOB)",
     "no text for a key": "red_key = x'7230'",
