@@ -460,8 +460,8 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
-    # Nor before it has its one thread: later, there may be none to be had, nor any file,
-    # of which Python opens some for the first.
+    # Nor before it has its one thread: later, there may be none to be had, or none of
+    # the files that Python opens for it.
     loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)

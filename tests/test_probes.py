@@ -16,6 +16,7 @@ class Link(ClientConnection):
 
     delay = 0  # seconds; None if it receives nothing
     block = 0  # for how long nobody can do anything, once it has answered
+    leaves = False  # whether it closes as soon as it has answered
     pings = 0
 
     def data_received(self, data):
@@ -25,6 +26,10 @@ class Link(ClientConnection):
         elif self.delay is not None:
             super().data_received(data)
             time.sleep(self.block)
+            if self.leaves:
+                self.leaves = False
+                self.protocol.send_close(1000)
+                self.transport.write(b"".join(self.protocol.data_to_send()))
 
 
 async def sit_by_link(server):
@@ -111,6 +116,24 @@ async def test_only_one_of_many_gets_a_seat_that_is_left_meanwhile(server):
     yellow.vanish()
     events = [await newcomer.receive() for newcomer in newcomers]
     assert sorted(event["type"] for event in events) == ["error"] * 9 + ["init"]
+
+
+async def test_who_answers_and_leaves_at_once_has_left(server):
+    red, link = await sit_by_link(server)
+    link.leaves = True
+    (client,) = await knock(server, red)
+    assert (await client.receive())["player"] == "red"
+
+
+async def test_who_took_the_seat_meanwhile_is_asked_too(server, monkeypatch):
+    monkeypatch.setattr(serving, "PROBE_TIMEOUT", 0.3)
+    red, link = await sit_by_link(server)
+    link.delay = None
+    first, second = await knock(server, red, 2)
+    first.freeze()
+    assert (await second.receive())["player"] == "red"
+    link.delay = 0
+    first.thaw()
 
 
 async def test_silent_player_who_opens_the_seat_meanwhile_stays_to_watch(
