@@ -107,17 +107,6 @@ async def test_seat_of_who_gives_no_sign_goes_to_one_newcomer(
     await play_moves(red, taker, [3, 4])
 
 
-async def test_only_one_of_many_gets_a_seat_that_is_left_meanwhile(server):
-    red, yellow = await server.start_game()
-    yellow.freeze()
-    newcomers = await knock(server, yellow, 10)
-    # The probe has begun when this is answered.
-    await red.hear()
-    yellow.vanish()
-    events = [await newcomer.receive() for newcomer in newcomers]
-    assert sorted(event["type"] for event in events) == ["error"] * 9 + ["init"]
-
-
 async def test_who_answers_and_leaves_at_once_has_left(server):
     red, link = await sit_by_link(server)
     link.leaves = True
