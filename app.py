@@ -474,9 +474,10 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    for number in itertools.count():
+    looks = itertools.count()
+    while True:
         await asyncio.sleep(SAVE_INTERVAL)
-        if number % 10 == 0:
+        if next(looks) % 10 == 0:
             forget_old()
         await save(store)
         if stop.is_set():

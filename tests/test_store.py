@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 import app
 from events import NOT_FOUND, asked, played, started
-from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, free_port
+from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, execute, free_port, result
 from store import VERSION, open_games, write
 
 
@@ -167,7 +167,7 @@ async def test_those_who_left_first_are_forgotten_first_after_a_restart(launch, 
     assert ask(file, "SELECT code FROM matches ORDER BY code") == [("c0", "c1")]
 
 
-async def test_nobody_is_let_in_before_the_file_is_read(launch, file):
+async def test_nobody_is_let_in_before_the_file_is_read_though_a_port_is_lost(file):
     port = free_port()
     settings = f"""if True:
         import socket
@@ -175,12 +175,14 @@ async def test_nobody_is_let_in_before_the_file_is_read(launch, file):
         def knock_and_open(*arguments):
             for port in ({port}, {port} + 1):
                 print(socket.socket().connect_ex(("127.0.0.1", port)))
+            app.other = socket.create_server(("127.0.0.1", {port}))
             return open_games(*arguments)
         app.open_games = knock_and_open
     """
-    program = await launch(games=file, port=port, command=program_with(settings))
-    assert program.text.startswith(f"{errno.ECONNREFUSED}\n" * 2)
-    await program.stop()
+    options = port, "--bind", "127.0.0.1", "--games", file
+    process = await execute(*program_with(settings), *options)
+    lost = f"Cannot listen on port {port}: Address already in use.\n"
+    assert await result(process) == (1, f"{errno.ECONNREFUSED}\n" * 2, lost)
 
 
 # The file can't be written
