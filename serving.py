@@ -369,9 +369,11 @@ def warn(message):
 def handle_exception(loop, context):
     """Handle what asyncio could not: be brief about running out of open files."""
     exc = context.get("exception")
-    if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE):
+    number = getattr(exc, "errno", None)
+    if number in (errno.EMFILE, errno.ENFILE):
         # asyncio says so for each client that it can't accept, and tries again.
         warn("Too many connections: some have to wait. See ulimit -n.")
-    # It does that even when the server has been closed meanwhile.
-    elif not isinstance(exc, ValueError) or str(exc) != NOT_OPEN:
+    # It does that even when the server has been closed meanwhile. And it fails to shut
+    # down a connection that the client has just cut.
+    elif number != errno.ENOTCONN and str(exc) != NOT_OPEN:
         loop.default_exception_handler(context)
