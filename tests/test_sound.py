@@ -93,11 +93,11 @@ async def test_silence_is_remembered_and_a_pulse_is_felt_instead(match):
     await expect(sound).to_have_attribute("aria-pressed", "false")
     await page.mouse.click(1, 1)
     await play(page, 3)
-    await match.seats["red"].play(4)
+    await see(page, moves=[3, 3])
+    await (red := match.seats["red"]).play(4)
     await see(page, moves=[3, 3, 4])
     assert await page.evaluate("heard.splice(0)") == ["pulse 30"]
     await sound.click()
-    red = match.seats["red"]
     await match.leave("red")
     await see(page, sentence="Red is away.")
     await match.server.come_back(red)
