@@ -52,7 +52,7 @@ def find_addresses(listening):
 
 
 def rank(found):
-    """Return by what addresses are sorted: private networks first, tunnels last."""
+    """Return by what addresses are sorted: IPv4, private ones first, tunnels last."""
     _, address, is_tunnel = found
     return address.version, is_tunnel, address.is_link_local, not address.is_private
 

@@ -94,8 +94,9 @@ class Match:
     def announce_presence(self):
         """Tell who is here to all the pages that were told otherwise."""
         presence = self.presence()
-        broadcast([page for page in self.pages if page.told != presence], presence)
-        for page in self.pages:
+        outdated = [page for page in self.pages if page.told != presence]
+        broadcast(outdated, presence)
+        for page in outdated:
             page.told = presence
 
     # The seats

@@ -178,7 +178,7 @@ def open_games(path, port):
         try:
             return open_store(file)
         except sqlite3.OperationalError:
-            raise
+            raise  # That isn't damage, though it's a DatabaseError, too.
         except (sqlite3.DatabaseError, ValueError) as exc:
             set_aside(file, exc)
             return open_store(file)
