@@ -479,12 +479,12 @@ async def main():
         await asyncio.sleep(SAVE_INTERVAL)
         if next(looks) % 10 == 0:
             forget_old()
+            # A laptop may be on another network by now. In a thread, because Windows
+            # may wait for a server of names.
+            ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
         await save(store)
         if stop.is_set():
             break
-        # A laptop may be on another network by now. In a thread, because Windows may
-        # wait for a server of names.
-        ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
 
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:
