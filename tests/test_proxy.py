@@ -1,5 +1,5 @@
 """
-Tests through nginx, as the README has it: two processes, each under a path, with TLS.
+Tests through nginx, by nginx.conf: two processes, each under a path, with TLS.
 
 All that holds for a proxy of one port, too: a path before ours, another scheme, and a
 second port that can't be reached.
@@ -24,7 +24,7 @@ from helpers import HERE, RED_WINS, TIMEOUT, V2, Server, expect_all, play_moves
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 OPENSSL = shutil.which("openssl")
 
-README = (HERE / "README.md").read_text(encoding="utf-8")
+CONFIGURATION = (HERE / "tests" / "nginx.conf").read_text(encoding="utf-8")
 
 # For openssl: a certificate that is its own authority.
 REQUEST = """
@@ -34,7 +34,7 @@ REQUEST = """
     -keyout key.pem -out certificate.pem
 """
 
-# What stands around the README's configuration on Debian, but for the places.
+# What stands around that configuration on Debian, but for the places.
 SURROUNDINGS = """
 daemon off;
 error_log stderr notice;
@@ -65,8 +65,7 @@ async def nginx(launch, tmp_path):
     assert (await helpers.result(process))[0] == 0
 
     programs, port = [await launch(), await launch()], helpers.free_port()
-    block = re.search(r"```nginx\n(.*?)```", README, re.DOTALL)[1]
-    block = block.replace("listen 80;", f"listen 127.0.0.1:{port} ssl;")
+    block = CONFIGURATION.replace("listen 80;", f"listen 127.0.0.1:{port} ssl;")
     for place, program in zip(("8010", "8020"), programs, strict=True):
         block = block.replace(f"127.0.0.1:{place}", f"127.0.0.1:{program.port}")
     (tmp_path / "nginx.conf").write_text(SURROUNDINGS.format(block), encoding="utf-8")
@@ -96,15 +95,15 @@ async def test_visitors_come_to_the_page_of_a_process_and_no_key_is_logged(nginx
     for path in ("/1/", "/2/abc234"):
         status, _, body = await nginx.request(path)
         assert (status, body) == (200, (HERE / "index.html").read_bytes())
-    for path in ("/3/", "/app.py", "/1/app.py", "/1/../app.py"):
-        assert (await nginx.request(path)).status == 404
+    for path, status in {"/3/": 302, "/1/../app.py": 302, "/1/app.py": 404}.items():
+        assert (await nginx.request(path)).status == status
     # No key is logged even when a process is gone.
     red, _ = await nginx.start(**V2)
     key = red.init["rejoin"]
     await nginx.programs[0].kill()
     with pytest.raises(InvalidStatus, match="502"):
         await nginx.connect(f"?join={key}")
-    for path, status in {"/": 302, "/1/": 502, "/3/": 404}.items():
+    for path, status in {"/": 302, "/1/": 502, "/3/": 302}.items():
         path += f"?join={key}"
         assert (await nginx.request(path, f"Referer: {path}")).status == status
 
