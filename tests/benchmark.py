@@ -10,6 +10,7 @@ Every move that every connection receives is checked.
 """
 
 import asyncio
+import functools
 import importlib.metadata
 import itertools
 import json
@@ -37,9 +38,10 @@ from helpers import DRAWN  # noqa: E402
 from serving import SUBPROTOCOL  # noqa: E402
 from store import open_games, write  # noqa: E402
 
-# Ours, for clients that are pages, and with its games in a file; and one with the
-# library's defaults.
-SERVERS = OURS, TUTORIAL = "ours", "tutorial's way"
+# Ours, for clients that are pages, and with its games in a file; one with the library's
+# defaults; and the least that the library needs for that: nothing is compressed, and
+# each move is encoded once.
+SERVERS = OURS, TUTORIAL, LEAST = "ours", "tutorial's way", "least"
 
 # How long a server may need to tell a move, and until it has done what it does a moment
 # later, such as telling who is here and writing to the file, in seconds.
@@ -50,13 +52,13 @@ TIMEOUT, MOMENT = 60, 0.5
 GAMES = {}  # key: (game, connections), the same for joining and for watching
 
 
-def tell(player, column, row):
+def encode(player, column, row):
     """Return the event that tells of a move."""
     event = {"type": "play", "player": player, "column": column, "row": row}
     return json.dumps(event)
 
 
-async def handle(websocket):
+async def handle(encode, websocket):
     """Handle a connection as the tutorial does, without refusing anything."""
     event = json.loads(await websocket.recv())
     if "join" in event:
@@ -70,16 +72,18 @@ async def handle(websocket):
         await websocket.send(json.dumps({"type": "init", "join": key, "watch": key}))
     connected.add(websocket)
     for move in game.moves.copy():
-        await websocket.send(tell(*move))
+        await websocket.send(encode(*move))
     async for message in websocket:
         event = json.loads(message)
         row = game.play(player, event["column"])
-        broadcast(connected, tell(player, event["column"], row))
+        broadcast(connected, encode(player, event["column"], row))
 
 
-async def run_server(port):
+async def run_server(port, name):
     """Serve until the process is killed."""
-    async with serve(handle, "", port):
+    least = name == LEAST
+    handler = functools.partial(handle, functools.cache(encode) if least else encode)
+    async with serve(handler, "", int(port), compression=None if least else "deflate"):
         print("Ctrl-C stops.", flush=True)
         await asyncio.get_running_loop().create_future()
 
@@ -102,8 +106,9 @@ class Server:
         self.name, self.clients = name, []
         with socket.create_server(("", 0)) as sock:
             self.port = sock.getsockname()[1]
-        ours, other = [HERE / "app.py", "--games", games], [__file__, "serve"]
-        program = [sys.executable, *(ours if name == OURS else other), str(self.port)]
+        program = [sys.executable, __file__, "serve", str(self.port), name]
+        if name == OURS:
+            program = [sys.executable, HERE / "app.py", str(self.port), "-g", games]
         self.process = subprocess.Popen(
             program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -256,12 +261,13 @@ def main(rounds=3):
         for figure, value in asyncio.run(measure(workload, name)):
             figures.setdefault(figure, {}).setdefault(name, []).append(value)
 
-    print("| | ours | tutorial's way | ratio |\n|---|---:|---:|---:|")
+    print("| | ours | tutorial's way | ratio | least | ratio |")
+    print("|---|" + "---:|" * 5)
     for figure, values in figures.items():
-        medians = [statistics.median(each) for each in values.values()]
-        medians += [medians[0] / other for other in medians[1:]]
-        cells = [f"{median:#.3g}".rstrip(".") for median in medians]
-        print("|", " | ".join([figure, *cells, *[""] * (3 - len(cells))]), "|")
+        ours, *others = [statistics.median(each) for each in values.values()]
+        numbers = [ours, *itertools.chain(*([other, ours / other] for other in others))]
+        cells = [f"{number:#.3g}".rstrip(".") for number in numbers]
+        print("|", " | ".join([figure, *cells, *[""] * (5 - len(cells))]), "|")
     cpu = re.search(r"model name\s*: (.+)", pathlib.Path("/proc/cpuinfo").read_text())
     version = importlib.metadata.version("websockets")
     print(f"\n{cpu and cpu[1]}, {sys.version}, websockets {version}")
@@ -269,6 +275,6 @@ def main(rounds=3):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
-        asyncio.run(run_server(int(sys.argv[2])))
+        asyncio.run(run_server(*sys.argv[2:]))
     else:
         main(*map(int, sys.argv[1:]))
