@@ -55,12 +55,10 @@ SEND_BUFFER = 64 * 1024
 # How often a warning that comes again and again is logged, in seconds.
 WARNING_INTERVAL = 60
 
-LOGGER = logging.getLogger("connect4")
-
 # The library logs what is requested and received, and that includes keys. Of what
 # it says, only failures of this program are worth reading.
-LIBRARY_LOGGER = logging.getLogger("connect4.websockets")
-LIBRARY_LOGGER.setLevel(logging.ERROR)
+LOGGER = logging.getLogger("connect4")
+LOGGER.setLevel(logging.ERROR)
 
 # The types of the page's files.
 TYPES = {
@@ -293,7 +291,7 @@ async def listen(handler, host, port):
         ping_interval=10,
         ping_timeout=7,
         close_timeout=1,
-        logger=LIBRARY_LOGGER,
+        logger=LOGGER,
         start_serving=False,
     )
     for sock in server.sockets:
@@ -363,7 +361,7 @@ def warn(message):
     now = time.monotonic()
     if now - WARNED.get(message, -WARNING_INTERVAL) >= WARNING_INTERVAL:
         WARNED[message] = now
-        LOGGER.warning(message)
+        LOGGER.error(message)
 
 
 def handle_exception(loop, context):
