@@ -87,17 +87,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-NOT_FOUND_PAGE = b"""\
-<!doctype html>
-<html lang="en">
-  <meta charset="utf-8" />
-  <meta name="viewport" content="width=device-width" />
-  <meta name="color-scheme" content="light dark" />
-  <title>Connect Four</title>
-  <p>There is nothing here. <a href="/">Play Connect Four</a></p>
-</html>
-"""
-
 
 # Limits
 
@@ -214,7 +203,6 @@ FILES = {
     for file in PAGE
 }
 FILES["/"] = FILES.pop("/index.html")
-NOT_FOUND = prepare(NOT_FOUND_PAGE, ".html")
 
 
 async def listen(handler, host, port):
@@ -241,8 +229,8 @@ async def listen(handler, host, port):
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
         response = connection.respond(200 if path in FILES else 404, "")
-        response.body, compressed, content_type = FILES.get(path, NOT_FOUND)
-        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
+        response.body, compressed, kind = FILES.get(path) or FILES["/page/404.html"]
+        headers = {"Content-Type": kind, "Vary": "Accept-Encoding"}
         accepted = ",".join(request.headers.get_all("Accept-Encoding"))
         if "gzip" in re.split(r"[ ,;]+", accepted):
             response.body = compressed
