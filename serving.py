@@ -162,29 +162,25 @@ async def probe(websocket):
 # Requests
 
 
-def host_name(address):
-    """Return the host of an address, without its port, or None."""
-    try:
-        return urllib.parse.urlsplit(f"//{address.strip()}").hostname
-    except ValueError:
-        return None
+def host_names(headers, name):
+    """Return the hosts of the addresses in a header, without their ports."""
+    # It may come more than once, and proxies add to a list.
+    addresses = ",".join(headers.get_all(name)).lower().split(",")
+    hosts = [address.strip().rpartition("/")[2] for address in addresses]
+    return {re.sub(r":[0-9]*$", "", host) for host in hosts}
 
 
 def is_own_origin(headers):
     """Return whether a handshake comes from the page of this server, or no page."""
-    # A header may come more than once, and proxies add to a list.
-    values = headers.get_all("Host") + headers.get_all("X-Forwarded-Host")
-    hosts = {host_name(host) for value in values for host in value.split(",")} - {None}
-    origins = [value.partition("//")[2] for value in headers.get_all("Origin")]
-    return all(host_name(origin) in hosts for origin in origins)
+    hosts = host_names(headers, "Host") | host_names(headers, "X-Forwarded-Host")
+    return "Origin" not in headers or host_names(headers, "Origin") <= hosts - {""}
 
 
 def has_local_host(headers):
     """Return whether the page was opened by an address of a local network."""
     if "Forwarded" in headers or "X-Forwarded-For" in headers:
         return False
-    hosts = [host_name(value) or "" for value in headers.get_all("Host")]
-    return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
+    return all(LOCAL_HOST.fullmatch(host) for host in host_names(headers, "Host"))
 
 
 def prepare(body, suffix):
