@@ -212,12 +212,9 @@ async def listen(handler, host, port):
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
-        if request.method not in ("GET", "HEAD"):
-            response = connection.respond(405, "Only GET and HEAD are allowed.\n")
-            response.headers["Allow"] = "GET, HEAD"
-            return response
-        upgrades = request.headers.get_all("Upgrade")
-        if any("websocket" in value.lower() for value in upgrades):
+        upgrades = ",".join(request.headers.get_all("Upgrade")).lower()
+        # The library refuses other methods.
+        if "websocket" in upgrades or request.method not in ("GET", "HEAD"):
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")
