@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import errno
 import gzip
-import http
 import logging
 import pathlib
 import re
@@ -84,6 +83,7 @@ HEADERS = {
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Encoding",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -183,21 +183,16 @@ def has_local_host(headers):
     return all(LOCAL_HOST.fullmatch(host) for host in host_names(headers, "Host"))
 
 
-def prepare(body, suffix):
-    """Return what a file has: its bytes, the same by gzip, its type."""
-    # A phone on a slow network sees the board in half the time if it's compressed.
-    return body, gzip.compress(body), TYPES[suffix]
-
-
 # The page: these, and what stands in the folder page. Nothing else can be had. They are
 # read at the start, because later the disk could keep the games waiting.
 NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
-PAGE = [HERE / name for name in NAMES]
-PAGE += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
-FILES = {
-    f"/{file.relative_to(HERE).as_posix()}": prepare(file.read_bytes(), file.suffix)
-    for file in PAGE
-}
+FILES = {}
+for file in [*(HERE / name for name in NAMES), *HERE.glob("page/*")]:
+    if file.suffix in TYPES:
+        body = file.read_bytes()
+        # A phone on a slow network sees the board in half the time by gzip.
+        content = body, gzip.compress(body), TYPES[file.suffix]
+        FILES[f"/{file.relative_to(HERE).as_posix()}"] = content
 FILES["/"] = FILES.pop("/index.html")
 
 
@@ -223,20 +218,18 @@ async def listen(handler, host, port):
             path = "/"
         response = connection.respond(200 if path in FILES else 404, "")
         response.body, compressed, kind = FILES.get(path) or FILES["/page/404.html"]
-        headers = {"Content-Type": kind, "Vary": "Accept-Encoding"}
-        accepted = ",".join(request.headers.get_all("Accept-Encoding"))
-        if "gzip" in re.split(r"[ ,;]+", accepted):
-            response.body = compressed
-            headers["Content-Encoding"] = "gzip"
-        headers["Content-Length"] = str(len(response.body))
         # To set a header adds it to those of the same name.
         del response.headers["Content-Type"], response.headers["Content-Length"]
-        response.headers.update(headers)
+        if "gzip" in ",".join(request.headers.get_all("Accept-Encoding")):
+            response.body = compressed
+            response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Type"] = kind
+        response.headers["Content-Length"] = str(len(response.body))
         return response
 
     def complete(connection, request, response):
         """Add to an answer what each of them carries, or takes away."""
-        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+        if response.status_code != 101:
             response.headers.update(HEADERS)
         if request.method == "HEAD":
             response.body = b""
