@@ -278,10 +278,7 @@ async def take_ports(handler, host, port):
         try:
             servers.append(await listen(handler, host, number))
         except (OSError, UnicodeError) as exc:
-            reason = getattr(exc, "strerror", None) or exc
-            if getattr(exc, "errno", None) == errno.EADDRINUSE:
-                reason = "it's taken"
-            message = f"Cannot listen on port {number}: {reason}."
+            message = f"Cannot listen on port {number}: {exc}."
             if not servers:
                 sys.exit(f"{message} Try another port, or another --bind.")
             print(f"{message} Only clients of the tutorial need it.", file=sys.stderr)
