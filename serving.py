@@ -35,19 +35,8 @@ PROBE_TIMEOUT = 2
 # How often people are asked whether they are here, and told who else is, in seconds.
 PRESENCE_INTERVAL = 0.2
 
-# How many files a process may open on macOS (<sys/syslimits.h>).
-OPEN_MAX = 10_240
-
-# How long a request may be, in bytes, and what ends it (RFC 9112, section 2.1).
+# How long a request may be, in bytes.
 MAX_REQUEST = 16 * 1024
-END_OF_REQUEST = b"\r\n\r\n"
-
-# How much the system keeps for a connection until it's read, in bytes. Many messages
-# come in many turns of the event loop then, and others have theirs between.
-RECEIVE_BUFFER = 2048
-
-# How often a warning that comes again and again is logged, in seconds.
-WARNING_INTERVAL = 60
 
 # The library logs what is requested and received, and that includes keys. Of what
 # it says, only failures of this program are worth reading.
@@ -110,7 +99,7 @@ class Connection(ServerConnection):
         # answer then, with a traceback.
         if self.response is None:
             self.head += data
-            surplus = self.head.partition(END_OF_REQUEST)[2]
+            surplus = self.head.partition(b"\r\n\r\n")[2]
             if len(self.head) > MAX_REQUEST or surplus:
                 self.drop()
                 return
@@ -146,7 +135,7 @@ async def probe(websocket):
         pong = await websocket.ping()
         # When a busy server looks at the clock too late, the answer may be there.
         await asyncio.wait([pong], timeout=PROBE_TIMEOUT)
-        return pong.done() and pong.exception() is None
+        return pong.done()
     except ConnectionClosed:
         return False
     finally:
@@ -194,13 +183,7 @@ FILES["/"] = FILES.pop("/index.html")
 
 
 async def listen(handler, host, port):
-    """
-    Take a port for the page and the games.
-
-    ``handler`` and the other arguments are those of :func:`serve`. The server that is
-    returned accepts nobody until its method ``start_serving`` is called.
-
-    """
+    """Take a port, at which nobody is accepted before ``start_serving()`` is called."""
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
@@ -265,8 +248,10 @@ async def listen(handler, host, port):
         logger=LOGGER,
         start_serving=False,
     )
+    # The system keeps little for a connection until it's read. Many messages come in
+    # many turns of the event loop then, and others have theirs between.
     for sock in server.sockets:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     return server
 
 
@@ -311,22 +296,19 @@ def raise_file_limit():
     except ImportError:  # Windows has no such limit.
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS says that there is none, and refuses that then: see its setrlimit(2).
-    for limit in (OPEN_MAX, hard):
+    # macOS says that there is none, and refuses more than 10,240: see its setrlimit(2).
+    for limit in (10_240, hard):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
-
-# What asyncio says when it waits for clients at a port that isn't open any more.
-NOT_OPEN = "Invalid file descriptor: -1"
 
 WARNED = {}  # message: when it was logged last
 
 
 def warn(message):
-    """Log a warning, unless that was done within ``WARNING_INTERVAL``."""
+    """Log a warning, unless that was done less than a minute ago."""
     now = time.monotonic()
-    if now - WARNED.get(message, -WARNING_INTERVAL) >= WARNING_INTERVAL:
+    if now - WARNED.get(message, -60) >= 60:
         WARNED[message] = now
         LOGGER.error(message)
 
@@ -340,5 +322,5 @@ def handle_exception(loop, context):
         warn("Too many connections: some have to wait. See ulimit -n.")
     # It does that even when the server has been closed meanwhile. And it fails to shut
     # down a connection that the client has just cut.
-    elif number != errno.ENOTCONN and str(exc) != NOT_OPEN:
+    elif number != errno.ENOTCONN and "Invalid file descriptor" not in str(exc):
         loop.default_exception_handler(context)
