@@ -61,12 +61,7 @@ def make_row(match):
 
 
 def make_match(row):
-    """
-    Return the match of a row.
-
-    Raise :exc:`ValueError` if its columns can't be played.
-
-    """
+    """Return the match of a row; raise :exc:`ValueError` if it can't be played."""
     watch_key, code, red_key, yellow_key, first, columns, *wins, rematch, seats, _ = row
     match = Match(code, watch_key)
     match.keys = dict(zip(PLAYERS, (red_key, yellow_key), strict=True))
@@ -83,12 +78,10 @@ def open_store(path):
     """
     Return the connection to a file of games, and the matches in it.
 
-    The one that was left longest ago is the first. If ``path`` is ``":memory:"``, there
-    is no file.
+    The one that was left longest ago is the first. Exit if it's not our file to change.
 
-    Raise :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged, and
-    :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or is in
-    use. Exit with a message, and leave it as it was, if it's none of this version.
+    Raise :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or
+    is in use; :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged.
 
     """
     if path != ":memory:":
