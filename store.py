@@ -95,7 +95,7 @@ def open_store(path):
         store.execute("PRAGMA locking_mode = EXCLUSIVE")
         with store:
             store.execute("BEGIN EXCLUSIVE")
-            tables = store.execute("SELECT * FROM sqlite_master").fetchall()
+            (tables,) = store.execute("SELECT count(*) FROM sqlite_master").fetchone()
             (application,) = store.execute("PRAGMA application_id").fetchone()
             (version,) = store.execute("PRAGMA user_version").fetchone()
             if tables and application != APPLICATION_ID:
