@@ -111,18 +111,13 @@ class Connection(ServerConnection):
         self.drop()
 
 
-# The connections that are asked for a sign of life, and the tasks that do it.
+# The connections that are asked for a sign of life, and the tasks that do it. Whoever
+# asks meanwhile, or until ``PRESENCE_INTERVAL`` after that, is told the same.
 PROBES = {}
 
 
 async def is_alive(websocket):
-    """
-    Return whether a connection answers a ping within ``PROBE_TIMEOUT``.
-
-    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after that, is told
-    the same.
-
-    """
+    """Return whether a connection answers a ping within ``PROBE_TIMEOUT``."""
     if websocket not in PROBES:
         PROBES[websocket] = asyncio.create_task(probe(websocket))
     # Who has answered may have left in the same moment.
@@ -216,12 +211,12 @@ async def listen(handler, host, port):
 
     def handle(connection):
         """Let the handler have a connection when its handshake is over."""
-        is_page = connection.subprotocol is not None
-        connection.is_local = is_page and has_local_host(connection.request.headers)
+        request = connection.request
+        connection.is_local = connection.subprotocol and has_local_host(request.headers)
         # Nobody needs what was said then any more, and it has keys in it.
         connection.head = b""
-        connection.request.path = ""
-        connection.request.headers.clear()
+        request.path = ""
+        request.headers.clear()
         connection.response.headers.clear()
         return handler(connection)
 

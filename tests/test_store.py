@@ -240,7 +240,6 @@ DAMAGES = {
     "text": (slice(None), b"These are my games.\n"),
     "no database": (slice(None), GARBAGE),
     "schema": (slice(100, 3000), GARBAGE[100:3000]),
-    "letter of the schema": (slice(4000, 4001), b"\xff"),
     "index": (slice(8192, 12288), GARBAGE[:4096]),
     "half": (slice(12288, None), b""),
     "hardly anything": (slice(50, None), b""),
