@@ -134,8 +134,7 @@ async def probe(websocket):
     except ConnectionClosed:
         return False
     finally:
-        loop = asyncio.get_running_loop()
-        loop.call_later(PRESENCE_INTERVAL, PROBES.pop, websocket)
+        asyncio.get_running_loop().call_later(PRESENCE_INTERVAL, PROBES.pop, websocket)
 
 
 # Requests
