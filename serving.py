@@ -164,15 +164,16 @@ def has_local_host(headers):
 # The page: these, and what stands in the folder page. Nothing else can be had. They are
 # read at the start, because later the disk could keep the games waiting.
 NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
+PAGE = [HERE / name for name in NAMES]
+PAGE += [file for file in HERE.glob("page/*") if file.suffix in TYPES]
 FILES = {}
-for file in [*(HERE / name for name in NAMES), *HERE.glob("page/*")]:
-    if file.suffix in TYPES:
-        body = file.read_bytes()
-        # By gzip, a phone on a slow network sees the board in half the time, and the
-        # system takes a file at once. What isn't on its way when ``close_timeout`` is
-        # over, the library gives up.
-        content = body, gzip.compress(body), TYPES[file.suffix]
-        FILES[f"/{file.relative_to(HERE).as_posix()}"] = content
+for file in PAGE:
+    content = file.read_bytes()
+    # By gzip, a phone on a slow network sees the board in half the time, and the system
+    # takes a file at once. What isn't on its way when ``close_timeout`` is over, the
+    # library gives up.
+    name = f"/{file.relative_to(HERE).as_posix()}"
+    FILES[name] = content, gzip.compress(content), TYPES[file.suffix]
 FILES["/"] = FILES.pop("/index.html")
 
 
