@@ -8,7 +8,6 @@ nothing but a hotspot or a cable, and it may lead through a tunnel.
 
 import contextlib
 import ipaddress
-import pathlib
 import socket
 import sys
 
@@ -23,10 +22,7 @@ QUESTIONS = {
     "darwin": (0xC0206921, 0xC0206911),
     "linux": (0x8915, 0x8913),
 }
-UP, LOOPBACK, POINT_TO_POINT = 0x1, 0x8, 0x10  # flags, in <net/if.h>
-
-# A file in which Linux lists the IPv6 addresses of all interfaces.
-IPV6_ADDRESSES = pathlib.Path("/proc/net/if_inet6")
+UP, POINT_TO_POINT = 0x1, 0x10  # flags, in <net/if.h>
 
 # Connecting a UDP socket sends nothing, but chooses an address of this machine. These
 # are reserved for documentation (RFC 5737, RFC 3849), so never on this network.
@@ -41,11 +37,13 @@ def find_addresses(listening):
     with the name of its interface, or :obj:`None` where the system doesn't tell it.
 
     """
-    found, everywhere = [], [*find_everywhere()]
+    found = []
+    by_interface = [each for each in find_by_interface() if not each[1].is_loopback]
     for address in map(ipaddress.ip_address, listening):
-        if address.is_unspecified:
-            family = [each for each in everywhere if each[1].version == address.version]
-            found += family or find_by_route(address.version)
+        if address.is_unspecified and address.version == 4 and by_interface:
+            found += by_interface
+        elif address.is_unspecified:
+            found += find_by_route(address.version)
         elif not address.is_loopback:
             found.append((None, address, False))
     return [(name, str(address)) for name, address, _ in sorted(found, key=rank)]
@@ -57,45 +55,28 @@ def rank(found):
     return address.version, is_tunnel, address.is_link_local, not address.is_private
 
 
-def find_everywhere():
-    """Yield an interface's name, an address of it, and whether it's a tunnel."""
+def find_by_interface():
+    """Yield an interface's name, its IPv4 address, and whether it's a tunnel."""
     with contextlib.suppress(OSError):
         if fcntl is None:
             for host in socket.gethostbyname_ex(socket.gethostname())[2]:
-                address = ipaddress.ip_address(host)
-                if not address.is_loopback:
-                    yield None, address, False
+                yield None, ipaddress.ip_address(host), False
         elif sys.platform in QUESTIONS:
             for _, name in socket.if_nameindex():
-                yield from find_on_interface(name, *QUESTIONS[sys.platform])
+                yield from ask(name, QUESTIONS[sys.platform])
 
 
-def find_on_interface(name, address, flags):
-    """Yield the same for an interface that is up and isn't the loopback."""
-
-    def ask(question):
-        request = name.encode().ljust(256, b"\0")
-        return fcntl.ioctl(sock, question, request)[16:]
-
+def ask(name, questions):
+    """Yield the same for one interface, if it's up."""
+    request = name.encode().ljust(256, b"\0")
     # It may have gone meanwhile, or have no IPv4 address.
     with contextlib.suppress(OSError):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            flags = int.from_bytes(ask(flags)[:2], sys.byteorder)
-            if flags & UP and not flags & LOOPBACK:
-                for ipv6 in find_ipv6(name):
-                    yield name, ipv6, flags & POINT_TO_POINT
-                ipv4 = ipaddress.IPv4Address(ask(address)[4:8])
-                yield name, ipv4, flags & POINT_TO_POINT
-
-
-def find_ipv6(interface):
-    """Yield the IPv6 addresses of an interface, where the system tells them."""
-    with contextlib.suppress(OSError):
-        for line in IPV6_ADDRESSES.read_text().splitlines():
-            digits, *_, name = line.split()
-            address = ipaddress.IPv6Address(bytes.fromhex(digits))
-            if name == interface and not address.is_link_local:
-                yield address
+            address, flags = (fcntl.ioctl(sock, each, request) for each in questions)
+            flags = int.from_bytes(flags[16:18], sys.byteorder)
+            if flags & UP:
+                address = ipaddress.ip_address(address[20:24])
+                yield name, address, flags & POINT_TO_POINT
 
 
 def find_by_route(version):

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import errno
 import gzip
-import http
 import logging
 import pathlib
 import re
@@ -36,31 +35,13 @@ PROBE_TIMEOUT = 2
 # How often people are asked whether they are here, and told who else is, in seconds.
 PRESENCE_INTERVAL = 0.2
 
-# How many files a process may open on macOS (<sys/syslimits.h>).
-OPEN_MAX = 10_240
-
-# How long a request may be, in bytes, and what ends it (RFC 9112, section 2.1).
+# How long a request may be, in bytes.
 MAX_REQUEST = 16 * 1024
-END_OF_REQUEST = b"\r\n\r\n"
-
-# How much the system keeps for a connection until it's read, in bytes. Many messages
-# come in many turns of the event loop then, and others have theirs between.
-RECEIVE_BUFFER = 2048
-
-# How much the system sends by itself, in bytes, though the connection is closed. The
-# library gives up what isn't on its way when ``close_timeout`` is over, and where the
-# network is slow that would be the end of a file.
-SEND_BUFFER = 64 * 1024
-
-# How often a warning that comes again and again is logged, in seconds.
-WARNING_INTERVAL = 60
-
-LOGGER = logging.getLogger("connect4")
 
 # The library logs what is requested and received, and that includes keys. Of what
 # it says, only failures of this program are worth reading.
-LIBRARY_LOGGER = logging.getLogger("connect4.websockets")
-LIBRARY_LOGGER.setLevel(logging.ERROR)
+LOGGER = logging.getLogger("connect4")
+LOGGER.setLevel(logging.ERROR)
 
 # The types of the page's files.
 TYPES = {
@@ -86,19 +67,9 @@ HEADERS = {
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Encoding",
     "X-Content-Type-Options": "nosniff",
 }
-
-NOT_FOUND_PAGE = b"""\
-<!doctype html>
-<html lang="en">
-  <meta charset="utf-8" />
-  <meta name="viewport" content="width=device-width" />
-  <meta name="color-scheme" content="light dark" />
-  <title>Connect Four</title>
-  <p>There is nothing here. <a href="/">Play Connect Four</a></p>
-</html>
-"""
 
 
 # Limits
@@ -128,7 +99,7 @@ class Connection(ServerConnection):
         # answer then, with a traceback.
         if self.response is None:
             self.head += data
-            surplus = self.head.partition(END_OF_REQUEST)[2]
+            surplus = self.head.partition(b"\r\n\r\n")[2]
             if len(self.head) > MAX_REQUEST or surplus:
                 self.drop()
                 return
@@ -140,18 +111,13 @@ class Connection(ServerConnection):
         self.drop()
 
 
-# The connections that are asked for a sign of life, and the tasks that do it.
+# The connections that are asked for a sign of life, and the tasks that do it. Whoever
+# asks meanwhile, or until ``PRESENCE_INTERVAL`` after that, is told the same.
 PROBES = {}
 
 
 async def is_alive(websocket):
-    """
-    Return whether a connection answers a ping within ``PROBE_TIMEOUT``.
-
-    Whoever asks at the same time, or until ``PRESENCE_INTERVAL`` after that, is told
-    the same.
-
-    """
+    """Return whether a connection answers a ping within ``PROBE_TIMEOUT``."""
     if websocket not in PROBES:
         PROBES[websocket] = asyncio.create_task(probe(websocket))
     # Who has answered may have left in the same moment.
@@ -164,78 +130,61 @@ async def probe(websocket):
         pong = await websocket.ping()
         # When a busy server looks at the clock too late, the answer may be there.
         await asyncio.wait([pong], timeout=PROBE_TIMEOUT)
-        return pong.done() and pong.exception() is None
+        return pong.done()
     except ConnectionClosed:
         return False
     finally:
-        loop = asyncio.get_running_loop()
-        loop.call_later(PRESENCE_INTERVAL, PROBES.pop, websocket)
+        asyncio.get_running_loop().call_later(PRESENCE_INTERVAL, PROBES.pop, websocket)
 
 
 # Requests
 
 
-def host_name(address):
-    """Return the host of an address, without its port, or None."""
-    try:
-        return urllib.parse.urlsplit(f"//{address.strip()}").hostname
-    except ValueError:
-        return None
+def host_names(headers, name):
+    """Return the hosts of the addresses in a header, without their ports."""
+    # It may come more than once, and proxies add to a list.
+    addresses = ",".join(headers.get_all(name)).lower().split(",")
+    hosts = [address.strip().rpartition("/")[2] for address in addresses]
+    return {re.sub(r":[0-9]*$", "", host) for host in hosts}
 
 
 def is_own_origin(headers):
     """Return whether a handshake comes from the page of this server, or no page."""
-    # A header may come more than once, and proxies add to a list.
-    values = headers.get_all("Host") + headers.get_all("X-Forwarded-Host")
-    hosts = {host_name(host) for value in values for host in value.split(",")} - {None}
-    origins = [value.partition("//")[2] for value in headers.get_all("Origin")]
-    return all(host_name(origin) in hosts for origin in origins)
+    hosts = host_names(headers, "Host") | host_names(headers, "X-Forwarded-Host")
+    return "Origin" not in headers or host_names(headers, "Origin") <= hosts - {""}
 
 
 def has_local_host(headers):
     """Return whether the page was opened by an address of a local network."""
     if "Forwarded" in headers or "X-Forwarded-For" in headers:
         return False
-    hosts = [host_name(value) or "" for value in headers.get_all("Host")]
-    return bool(hosts) and all(LOCAL_HOST.fullmatch(host) for host in hosts)
-
-
-def prepare(body, suffix):
-    """Return what a file has: its bytes, the same by gzip, its type."""
-    # A phone on a slow network sees the board in half the time if it's compressed.
-    return body, gzip.compress(body), TYPES[suffix]
+    return all(LOCAL_HOST.fullmatch(host) for host in host_names(headers, "Host"))
 
 
 # The page: these, and what stands in the folder page. Nothing else can be had. They are
 # read at the start, because later the disk could keep the games waiting.
 NAMES = "index.html", "main.js", "connect4.js", "connect4.css"
 PAGE = [HERE / name for name in NAMES]
-PAGE += [file for file in (HERE / "page").iterdir() if file.suffix in TYPES]
-FILES = {
-    f"/{file.relative_to(HERE).as_posix()}": prepare(file.read_bytes(), file.suffix)
-    for file in PAGE
-}
+PAGE += [file for file in HERE.glob("page/*") if file.suffix in TYPES]
+FILES = {}
+for file in PAGE:
+    content = file.read_bytes()
+    # By gzip, a phone on a slow network sees the board in half the time, and the system
+    # takes a file at once. What isn't on its way when ``close_timeout`` is over, the
+    # library gives up.
+    name = f"/{file.relative_to(HERE).as_posix()}"
+    FILES[name] = content, gzip.compress(content), TYPES[file.suffix]
 FILES["/"] = FILES.pop("/index.html")
-NOT_FOUND = prepare(NOT_FOUND_PAGE, ".html")
 
 
 async def listen(handler, host, port):
-    """
-    Take a port for the page and the games.
-
-    ``handler`` and the other arguments are those of :func:`serve`. The server that is
-    returned accepts nobody until its method ``start_serving`` is called.
-
-    """
+    """Take a port, at which nobody is accepted before ``start_serving()`` is called."""
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
-        if request.method not in ("GET", "HEAD"):
-            response = connection.respond(405, "Only GET and HEAD are allowed.\n")
-            response.headers["Allow"] = "GET, HEAD"
-            return response
-        upgrades = request.headers.get_all("Upgrade")
-        if any("websocket" in value.lower() for value in upgrades):
+        upgrades = ",".join(request.headers.get_all("Upgrade")).lower()
+        # The library refuses other methods.
+        if "websocket" in upgrades or request.method not in ("GET", "HEAD"):
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")
@@ -243,33 +192,31 @@ async def listen(handler, host, port):
         if CODE_PATH.fullmatch(urllib.parse.unquote(path)):
             path = "/"
         response = connection.respond(200 if path in FILES else 404, "")
-        response.body, compressed, content_type = FILES.get(path, NOT_FOUND)
-        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
-        accepted = ",".join(request.headers.get_all("Accept-Encoding"))
-        if "gzip" in re.split(r"[ ,;]+", accepted):
-            response.body = compressed
-            headers["Content-Encoding"] = "gzip"
-        headers["Content-Length"] = str(len(response.body))
+        response.body, compressed, kind = FILES.get(path) or FILES["/page/404.html"]
         # To set a header adds it to those of the same name.
         del response.headers["Content-Type"], response.headers["Content-Length"]
-        response.headers.update(headers)
+        if "gzip" in ",".join(request.headers.get_all("Accept-Encoding")):
+            response.body = compressed
+            response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Type"] = kind
+        response.headers["Content-Length"] = str(len(response.body))
         return response
 
     def complete(connection, request, response):
         """Add to an answer what each of them carries, or takes away."""
-        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+        if response.status_code != 101:
             response.headers.update(HEADERS)
         if request.method == "HEAD":
             response.body = b""
 
     def handle(connection):
         """Let the handler have a connection when its handshake is over."""
-        is_page = connection.subprotocol is not None
-        connection.is_local = is_page and has_local_host(connection.request.headers)
+        request = connection.request
+        connection.is_local = connection.subprotocol and has_local_host(request.headers)
         # Nobody needs what was said then any more, and it has keys in it.
         connection.head = b""
-        connection.request.path = ""
-        connection.request.headers.clear()
+        request.path = ""
+        request.headers.clear()
         connection.response.headers.clear()
         return handler(connection)
 
@@ -293,12 +240,13 @@ async def listen(handler, host, port):
         ping_interval=10,
         ping_timeout=7,
         close_timeout=1,
-        logger=LIBRARY_LOGGER,
+        logger=LOGGER,
         start_serving=False,
     )
+    # The system keeps little for a connection until it's read. Many messages come in
+    # many turns of the event loop then, and others have theirs between.
     for sock in server.sockets:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     return server
 
 
@@ -310,10 +258,7 @@ async def take_ports(handler, host, port):
         try:
             servers.append(await listen(handler, host, number))
         except (OSError, UnicodeError) as exc:
-            reason = getattr(exc, "strerror", None) or exc
-            if getattr(exc, "errno", None) == errno.EADDRINUSE:
-                reason = "it's taken"
-            message = f"Cannot listen on port {number}: {reason}."
+            message = f"Cannot listen on port {number}: {exc}."
             if not servers:
                 sys.exit(f"{message} Try another port, or another --bind.")
             print(f"{message} Only clients of the tutorial need it.", file=sys.stderr)
@@ -346,24 +291,21 @@ def raise_file_limit():
     except ImportError:  # Windows has no such limit.
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS says that there is none, and refuses that then: see its setrlimit(2).
-    for limit in (OPEN_MAX, hard):
+    # macOS says that there is none, and refuses more than 10,240: see its setrlimit(2).
+    for limit in (10_240, hard):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
-
-# What asyncio says when it waits for clients at a port that isn't open any more.
-NOT_OPEN = "Invalid file descriptor: -1"
 
 WARNED = {}  # message: when it was logged last
 
 
 def warn(message):
-    """Log a warning, unless that was done within ``WARNING_INTERVAL``."""
+    """Log a warning, unless that was done less than a minute ago."""
     now = time.monotonic()
-    if now - WARNED.get(message, -WARNING_INTERVAL) >= WARNING_INTERVAL:
+    if now - WARNED.get(message, -60) >= 60:
         WARNED[message] = now
-        LOGGER.warning(message)
+        LOGGER.error(message)
 
 
 def handle_exception(loop, context):
@@ -375,5 +317,5 @@ def handle_exception(loop, context):
         warn("Too many connections: some have to wait. See ulimit -n.")
     # It does that even when the server has been closed meanwhile. And it fails to shut
     # down a connection that the client has just cut.
-    elif number != errno.ENOTCONN and str(exc) != NOT_OPEN:
+    elif number != errno.ENOTCONN and "Invalid file descriptor" not in str(exc):
         loop.default_exception_handler(context)

@@ -6,7 +6,6 @@ isn't in it, because it follows from the columns that were played.
 
 """
 
-import contextlib
 import os
 import sqlite3
 import sys
@@ -15,10 +14,8 @@ import time
 from connect4 import Connect4
 from match import PLAYERS, Match
 
-# By these, the header of a file tells that it's ours, and how to read it
-# (https://www.sqlite.org/fileformat.html, section 1.3).
-MAGIC = b"SQLite format 3\0"
-APPLICATION_ID = b"Con4"
+# By these, a file tells that it's ours, and how to read it.
+APPLICATION_ID = int.from_bytes(b"Con4")
 VERSION = 1
 
 # A match is a row, in which players are separated by spaces. By itself, SQLite takes
@@ -64,12 +61,7 @@ def make_row(match):
 
 
 def make_match(row):
-    """
-    Return the match of a row.
-
-    Raise :exc:`ValueError` if its columns can't be played.
-
-    """
+    """Return the match of a row; raise :exc:`ValueError` if it can't be played."""
     watch_key, code, red_key, yellow_key, first, columns, *wins, rematch, seats, _ = row
     match = Match(code, watch_key)
     match.keys = dict(zip(PLAYERS, (red_key, yellow_key), strict=True))
@@ -82,54 +74,35 @@ def make_match(row):
     return match
 
 
-def check_header(path):
-    """
-    See that a file was made by this program, in this version, or has just been made.
-
-    Exit with a message if it must be left alone; raise :exc:`OSError` if it's no file,
-    and :exc:`ValueError` if it's no database.
-
-    """
-    # Nothing is changed, nor even locked, by who only reads the header. All else may be
-    # half written, as by a server that uses the file.
-    if not os.path.isfile(path):
-        raise OSError("it isn't a regular file")
-    with open(path, "rb") as file:
-        header = file.read(100)
-    if not header:
-        return
-    if len(header) < 100 or not header.startswith(MAGIC):
-        raise ValueError("file is not a database")
-    if header[68:72] != APPLICATION_ID:
-        sys.exit(f"{path} belongs to another program. Choose another --games.")
-    if int.from_bytes(header[60:64]) > VERSION:
-        sys.exit(f"{path} belongs to a later version. Choose another --games.")
-
-
 def open_store(path):
     """
     Return the connection to a file of games, and the matches in it.
 
-    The one that was left longest ago is the first. If ``path`` is ``":memory:"``, there
-    is no file.
+    The one that was left longest ago is the first. Exit if it's not our file to change.
 
-    Raise :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged, and
-    :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or is in
-    use; and do as :func:`check_header` does.
+    Raise :exc:`sqlite3.OperationalError` or :exc:`OSError` if it can't be written, or
+    is in use; :exc:`ValueError` or :exc:`sqlite3.DatabaseError` if it's damaged.
 
     """
     if path != ":memory:":
         # It holds keys, and so it's for nobody else to read.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        check_header(path)
+        if not os.path.isfile(path):
+            raise OSError("it isn't a regular file")
     # The event loop opens it, and a thread writes: one after the other.
     store = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
         store.execute("PRAGMA locking_mode = EXCLUSIVE")
-        # The header must be in the file itself before there is a write-ahead log.
         with store:
             store.execute("BEGIN EXCLUSIVE")
-            store.execute(f"PRAGMA application_id = {int.from_bytes(APPLICATION_ID)}")
+            (tables,) = store.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (application,) = store.execute("PRAGMA application_id").fetchone()
+            (version,) = store.execute("PRAGMA user_version").fetchone()
+            if tables and application != APPLICATION_ID:
+                sys.exit(f"{path} belongs to another program. Choose another --games.")
+            if version > VERSION:
+                sys.exit(f"{path} belongs to a later version. Choose another --games.")
+            store.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             store.execute(f"PRAGMA user_version = {VERSION}")
             store.execute(SCHEMA)
         store.execute("PRAGMA journal_mode = WAL")
@@ -141,7 +114,7 @@ def open_store(path):
         store.text_factory = bytes.decode
         rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
         return store, [make_match(row) for row in rows]
-    except Exception:
+    except BaseException:
         store.close()
         raise
 
@@ -154,15 +127,6 @@ def write(store, rows):
     with store:
         store.executemany(delete, [(key,) for key in rows])
         store.executemany(insert, [row for row in rows.values() if row is not None])
-
-
-def set_aside(file, exc):
-    """Give a damaged file, and its log, another name. Raise :exc:`OSError`."""
-    aside = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
-    os.replace(file, aside)
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(f"{file}-wal", f"{aside}-wal")
-    print(f"{file} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
 
 
 def open_games(path, port):
@@ -180,7 +144,10 @@ def open_games(path, port):
         except sqlite3.OperationalError:
             raise  # That isn't damage, though it's a DatabaseError, too.
         except (sqlite3.DatabaseError, ValueError) as exc:
-            set_aside(file, exc)
+            aside = f"{file}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+            # SQLite has moved what was in its log there when it closed the file.
+            os.replace(file, aside)
+            print(f"{file} is damaged ({exc}): set aside as {aside}.", file=sys.stderr)
             return open_store(file)
     except (OSError, sqlite3.OperationalError) as exc:
         if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
