@@ -169,9 +169,7 @@ PAGE += [file for file in HERE.glob("page/*") if file.suffix in TYPES]
 FILES = {}
 for file in PAGE:
     content = file.read_bytes()
-    # By gzip, a phone on a slow network sees the board in half the time, and the system
-    # takes a file at once. What isn't on its way when ``close_timeout`` is over, the
-    # library gives up.
+    # By gzip, a phone on a slow network sees the board in half the time.
     name = f"/{file.relative_to(HERE).as_posix()}"
     FILES[name] = content, gzip.compress(content), TYPES[file.suffix]
 FILES["/"] = FILES.pop("/index.html")
@@ -243,10 +241,13 @@ async def listen(handler, host, port):
         logger=LOGGER,
         start_serving=False,
     )
-    # The system keeps little for a connection until it's read. Many messages come in
-    # many turns of the event loop then, and others have theirs between.
     for sock in server.sockets:
+        # The system keeps little until it's read: many messages come in many turns of
+        # the event loop then, and others have theirs between.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        # It takes a file at once: where the network is slow, what isn't on its way when
+        # ``close_timeout`` is over would be given up.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
     return server
 
 
@@ -258,7 +259,10 @@ async def take_ports(handler, host, port):
         try:
             servers.append(await listen(handler, host, number))
         except (OSError, UnicodeError) as exc:
-            message = f"Cannot listen on port {number}: {exc}."
+            reason = getattr(exc, "strerror", None) or exc
+            if getattr(exc, "errno", None) == errno.EADDRINUSE:
+                reason = "it's taken"
+            message = f"Cannot listen on port {number}: {reason}."
             if not servers:
                 sys.exit(f"{message} Try another port, or another --bind.")
             print(f"{message} Only clients of the tutorial need it.", file=sys.stderr)

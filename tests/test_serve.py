@@ -153,13 +153,12 @@ async def test_file_arrives_as_a_whole_however_slow_the_network_is(server):
         # system takes more at once.
         slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
         slow.connect(("127.0.0.1", server.port))
-        slow.sendall(b"GET /connect4.css HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n")
+        slow.sendall(b"GET /connect4.css HTTP/1.1\r\n\r\n")
         await asyncio.to_thread(answer.read, 1)
         # The server doesn't wait for the end.
         await asyncio.wait(set(server.server.handler_tasks))
         data = await asyncio.to_thread(answer.read)
-    body = data.partition(b"\r\n\r\n")[2]
-    assert gzip.decompress(body) == FILES["/connect4.css"].read_bytes()
+    assert data.endswith(FILES["/connect4.css"].read_bytes())
 
 
 # Handshakes
@@ -276,7 +275,7 @@ async def test_program_does_with_one_address_and_without_the_next_port(launch):
         await program.start()
         with pytest.raises(OSError, match=r"failed|assign"):
             await Server(port=port, host="::1").request("/")
-        taken = f"Cannot listen on port {port + 1}: .* in use. Only clients .*\n"
+        taken = f"Cannot listen on port {port + 1}: it's taken. Only clients .*\n"
         await program.stop(errors=taken)
 
 
@@ -314,7 +313,7 @@ async def test_program_runs_on_windows_however_slow_names_are(launch, tmp_path):
 
 
 async def test_address_that_is_not_of_this_machine_is_told_in_one_line():
-    words = r"Cannot listen on port [0-9]+: .* Try another .*"
+    words = r"Cannot listen on port [0-9]+: (?!None).* Try another .*"
     for host in ("198.51.100.1", "nobody.invalid", "x" * 70, "é\udc80"):
         with pytest.raises(SystemExit) as end:
             await serving.take_ports(app.handler, host, free_port())
@@ -322,7 +321,7 @@ async def test_address_that_is_not_of_this_machine_is_told_in_one_line():
 
 
 async def test_port_that_is_taken_is_told_in_one_line(server):
-    taken = rf"Cannot listen on port {server.port}: .* in use\. Try another port"
+    taken = f"Cannot listen on port {server.port}: it's taken. Try another port"
     with pytest.raises(SystemExit, match=taken):
         await serving.take_ports(app.handler, "127.0.0.1", server.port)
 
