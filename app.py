@@ -99,23 +99,16 @@ def parse_init(message):
     return event
 
 
-async def answer(websocket, event):
-    """Send an event to one client, in answer to one of its own."""
-    # Unlike send(), this raises nothing if the client has left: what it sent before
-    # it did still counts.
-    broadcast([websocket], json.dumps(event))
-    # Yield, so that those who send much can't keep the others waiting.
-    await asyncio.sleep(0)
-
-
-async def error(websocket, message, **details):
+def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
         "type": "error",
         "message": message,
         **details,
     }
-    await answer(websocket, event)
+    # Unlike send(), this raises nothing if the client has left: what it sent before
+    # it did still counts.
+    broadcast([websocket], json.dumps(event))
 
 
 def change(match):
@@ -194,11 +187,8 @@ def forget(match):
         for key in (match.watch_key, match.code, *match.keys.values()):
             keys.pop(key, None)
     UNSAVED.add(match)
-    event = {
-        "type": "error",
-        "message": "Nobody plays any more, and the game is gone.",
-    }
-    broadcast(match.connected, json.dumps(event))
+    for spectator in match.connected:
+        error(spectator, "Nobody plays any more, and the game is gone.")
     # Together, as closing takes a while where a client has frozen.
     asyncio.gather(*(spectator.close() for spectator in match.connected))
     match.connected.clear()
@@ -240,7 +230,7 @@ def new_code():
             return code
 
 
-async def process(websocket, match, event):
+def process(websocket, match, event):
     """
     Do what a player or a spectator asks for.
 
@@ -281,7 +271,7 @@ async def process(websocket, match, event):
         change(match)
 
     elif event["type"] == "ping" and page:
-        await answer(websocket, {"type": "pong"})
+        broadcast([websocket], encode("pong"))
 
     else:
         raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
@@ -298,9 +288,11 @@ async def play(websocket, match, player=None):
         # Receive and process their events.
         async for message in websocket:
             try:
-                await process(websocket, match, parse(message))
+                process(websocket, match, parse(message))
             except (Refused, IllegalMove) as exc:
-                await error(websocket, str(exc))
+                error(websocket, str(exc))
+            # Those who send much mustn't keep the others waiting.
+            await asyncio.sleep(0)
     finally:
         leave(websocket, match)
 
@@ -362,13 +354,13 @@ async def join(websocket, key):
     try:
         match, seat = await find_seat(key)
     except KeyError:
-        await error(websocket, "Game not found.")
+        error(websocket, "Game not found.")
         return
 
     # If somebody sits there, who comes by a key is refused.
     if seat is None and key != match.code:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
-        await error(websocket, "The game already has this player.", **details)
+        error(websocket, "The game already has this player.", **details)
         return
 
     # Nothing was awaited since the seat was found to be free. Receive and process moves
@@ -382,7 +374,7 @@ async def watch(websocket, key):
     """Handle a connection from a spectator: watch a match."""
     # Find the match.
     if key not in WATCH:
-        await error(websocket, "Game not found.")
+        error(websocket, "Game not found.")
         return
 
     # Send each move to the spectator.
@@ -405,7 +397,7 @@ async def handler(websocket):
             await start(websocket)
     except (Refused, TimeoutError) as exc:
         late = 'The first event, "init", did not come in time.'
-        await error(websocket, str(exc) or late)
+        error(websocket, str(exc) or late)
         await websocket.close(1008)
     except ConnectionClosed:
         # A connection that ends, whenever and however, is no error.

@@ -109,7 +109,7 @@ async def test_nothing_of_a_handshake_is_kept_and_nothing_is_compressed(server):
     assert times == (10, 7, 1)
 
 
-async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
+async def test_each_message_of_a_flood_takes_a_turn_of_its_own(server):
     flooder, _ = await server.start(**V2)
     await flooder.hear()
     turns = 0
