@@ -23,8 +23,8 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
-from connect4 import PLAYER1, PLAYER2, IllegalMove
-from match import Match, Refused, encode
+from connect4 import PLAYER1, PLAYER2, Refused
+from match import Match, encode
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
@@ -231,12 +231,7 @@ def new_code():
 
 
 def process(websocket, match, event):
-    """
-    Do what a player or a spectator asks for.
-
-    Raise :exc:`Refused` or :exc:`~connect4.IllegalMove` if that can't be.
-
-    """
+    """Do what a player or a spectator asks for; raise :exc:`Refused` if it can't be."""
     # A player becomes a spectator by making room for somebody else.
     player = match.connected.get(websocket)
     page = websocket.subprotocol is not None
@@ -289,7 +284,7 @@ async def play(websocket, match, player=None):
         async for message in websocket:
             try:
                 process(websocket, match, parse(message))
-            except (Refused, IllegalMove) as exc:
+            except Refused as exc:
                 error(websocket, str(exc))
             # Those who send much mustn't keep the others waiting.
             await asyncio.sleep(0)

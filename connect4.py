@@ -32,14 +32,8 @@ def opponent(player):
     return PLAYER2 if player == PLAYER1 else PLAYER1
 
 
-class IllegalMove(RuntimeError, ValueError):
-    """
-    A move that the rules refuse. Its message is ready to be shown to a player.
-
-    The tutorial's ``app.py`` caught RuntimeError in its earlier editions and
-    catches ValueError in the later ones. Either may be used here.
-
-    """
+class Refused(ValueError):
+    """What can't be accepted, like a move. Its message is a sentence for a player."""
 
 
 class Connect4:
@@ -81,21 +75,21 @@ class Connect4:
 
         Return the row where it lands.
 
-        Raise :exc:`IllegalMove`, and leave the game as it was, if ``column``
+        Raise :exc:`Refused`, and leave the game as it was, if ``column``
         isn't an integer from 0 to 6, if the game is over, if it isn't the
         player's turn, or if the column is full; checked in that order.
 
         """
         # True and False are integers in Python, but no columns.
         if type(column) is not int or not 0 <= column < COLUMNS:
-            raise IllegalMove(f"A column is an integer from 0 to {COLUMNS - 1}.")
+            raise Refused(f"A column is an integer from 0 to {COLUMNS - 1}.")
         if self.over:
-            raise IllegalMove("The game is over.")
+            raise Refused("The game is over.")
         if player != self.turn:
-            raise IllegalMove("It isn't your turn.")
+            raise Refused("It isn't your turn.")
         row = self.heights[column]
         if row == ROWS:
-            raise IllegalMove("This slot is full.")
+            raise Refused("This slot is full.")
 
         self.heights[column] += 1
         self.checkers[player] |= 1 << column * COLUMN + row

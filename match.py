@@ -18,7 +18,7 @@ import time
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import PLAYER1, PLAYER2, Connect4, opponent
+from connect4 import PLAYER1, PLAYER2, Connect4, Refused, opponent
 
 PLAYERS = PLAYER1, PLAYER2
 
@@ -27,10 +27,6 @@ PLAYERS = PLAYER1, PLAYER2
 def encode(kind, **details):
     """Return an event that is told again and again, encoded once."""
     return json.dumps({"type": kind, **details})
-
-
-class Refused(ValueError):
-    """An event that can't be accepted. Its text is a sentence for the sender."""
 
 
 class Match:
@@ -145,12 +141,7 @@ class Match:
     # The games
 
     def play(self, player, column):
-        """
-        Play a move, and return the row where the checker lands.
-
-        Raise :exc:`~connect4.IllegalMove` if the rules refuse it.
-
-        """
+        """Play a move, and return the row where the checker lands."""
         row = self.game.play(player, column)
         self.open.discard(player)
         return row
