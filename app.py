@@ -175,10 +175,17 @@ def leave(websocket, match):
 
 def keep(match):
     """Let the keys and the code of a match lead to it."""
+    JOIN.update(dict.fromkeys(match.keys.values(), match))
     WATCH[match.watch_key] = match
-    JOIN.update(dict.fromkeys(filter(None, match.keys.values()), match))
     if match.code is not None:
-        WATCH[match.code] = JOIN[match.code] = match
+        JOIN[match.code] = WATCH[match.code] = match
+
+
+def change_key(match, seat):
+    """Give a seat another key: whoever sat there before can't come back by theirs."""
+    JOIN.pop(match.keys[seat], None)
+    match.keys[seat] = secrets.token_urlsafe(12)
+    keep(match)
 
 
 def forget(match):
@@ -207,19 +214,6 @@ def forget_old():
         old += sorted(rest, key=lambda match: (not match.open, match.left))[:surplus]
     for match in old:
         forget(match)
-
-
-def give_seat(match, player):
-    """
-    Give a seat a new key, which leads to the match; that of who sat there is unknown.
-
-    If a game is over, the next one begins.
-
-    """
-    JOIN.pop(match.keys[player], None)
-    match.keys[player] = secrets.token_urlsafe(12)
-    match.go_on(newcomer=player)
-    keep(match)
 
 
 def new_code():
@@ -255,12 +249,10 @@ def process(websocket, match, event):
         UNSAVED.add(match)
 
     elif event["type"] == "open" and page:
-        # The key of that seat is unknown from now on. Who opens their own seat watches
-        # from now on.
         seat = event.get("player")
         match.open_seat(seat, player)
-        JOIN.pop(match.keys[seat], None)
-        match.keys[seat] = None
+        change_key(match, seat)
+        # Who opens their own seat watches from now on.
         if seat == player:
             replay(websocket, match)
         change(match)
@@ -295,11 +287,10 @@ async def play(websocket, match, player=None):
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     base = websocket.subprotocol is None
-    match = Match(None if base else new_code(), secrets.token_urlsafe(12))
-    # In the base protocol, the key is for a friend. The first player can't come back.
-    give_seat(match, PLAYER2 if base else PLAYER1)
+    match = Match(None if base else new_code())
+    keep(match)
 
-    # In the base protocol, send the keys to the first player.
+    # In the base protocol, send the keys for the second player and for spectators.
     if base:
         event = {
             "type": "init",
@@ -361,7 +352,8 @@ async def join(websocket, key):
     # Nothing was awaited since the seat was found to be free. Receive and process moves
     # from the player, or have who came by the code watch if there is no seat.
     if seat is not None and key == match.code:
-        give_seat(match, seat)
+        change_key(match, seat)
+        match.go_on(newcomer=seat)
     await play(websocket, match, seat)
 
 

@@ -2,9 +2,8 @@
 A match: two seats, and the games that are played there.
 
 It knows who is connected, and tells them what happens. Clients of the tutorial speak
-the base protocol; a page is a connection that asked for more, by its subprotocol. A
-match knows nothing of the ways that lead to it, and of no file: the past follows from
-the moves.
+the base protocol; a page is a connection that asked for more, by its subprotocol. The
+past follows from the moves.
 
 A seat is free if nobody sits there. Yellow's is open at first, and any that somebody
 opened, until whoever sits there has moved: with the code one may take it if it's free,
@@ -14,6 +13,7 @@ or if who sits there gives no sign of life.
 
 import functools
 import json
+import secrets
 import time
 
 from websockets.asyncio.server import broadcast
@@ -33,10 +33,9 @@ class Match:
     """
     Two seats, who sits there, who watches, and the game that they play.
 
-    ``code`` is the one that leads to the match; it's :obj:`None` if a client of the
-    base protocol started it, and then no seat is ever open. ``watch_key`` and ``keys``
-    are those of its spectators and its seats: None as long as a seat has none. Whoever
-    makes a match gives it all these.
+    ``code`` leads there; it's :obj:`None` if a client of the base protocol started the
+    match, and then no seat is ever open. ``watch_key`` and ``keys`` are those of the
+    spectators and of the seats.
 
     """
 
@@ -46,8 +45,8 @@ class Match:
         self.rematch = []  # the players who asked for one, the first of them first
         self.open = set() if code is None else {PLAYER2}  # seats, free or not
         self.code = code
-        self.watch_key = watch_key
-        self.keys = {PLAYER1: None, PLAYER2: None}
+        self.watch_key = watch_key or secrets.token_urlsafe(12)
+        self.keys = {player: secrets.token_urlsafe(12) for player in PLAYERS}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
         self.left = time.monotonic()  # when nobody was left, or None
