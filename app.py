@@ -163,16 +163,6 @@ def replay(websocket, match):
         broadcast([websocket], event)
 
 
-def leave(websocket, match):
-    """Unregister a connection that has ended."""
-    # It isn't here any more if it was dropped for a newcomer, or the match forgotten.
-    if match.leave(websocket):
-        if match.code is None and not match.players:
-            # A client of the base protocol started it, and can't come back.
-            forget(match)
-        change(match)
-
-
 def keep(match):
     """Let the keys and the code of a match lead to it."""
     JOIN.update(dict.fromkeys(match.keys.values(), match))
@@ -203,16 +193,12 @@ def forget(match):
 
 def forget_old():
     """Forget the matches to which nobody came back in time, or that are too many."""
-    matches = dict.fromkeys(WATCH.values())
-    left = [match for match in matches if match.left is not None]
+    left = [match for match in {*WATCH.values()} if not match.connected]
+    # Somebody who starts many must not push out two players who are away.
+    left.sort(key=lambda match: (not match.open, match.left), reverse=True)
     since = time.monotonic() - GRACE_PERIOD
-    old = [match for match in left if match.left < since]
-    surplus = max(0, len(left) - len(old) - MAX_KEPT)
-    if surplus:
-        # Somebody who starts many must not push out two players who are away.
-        rest = [match for match in left if match.left >= since]
-        old += sorted(rest, key=lambda match: (not match.open, match.left))[:surplus]
-    for match in old:
+    kept = [match for match in left if match.left > since][:MAX_KEPT]
+    for match in {*left} - {*kept}:
         forget(match)
 
 
@@ -281,7 +267,11 @@ async def play(websocket, match, player=None):
             # Those who send much mustn't keep the others waiting.
             await asyncio.sleep(0)
     finally:
-        leave(websocket, match)
+        # Unregister them. In the base protocol, the first player can't come back.
+        match.leave(websocket)
+        if match.code is None and not match.players:
+            forget(match)
+        change(match)
 
 
 async def start(websocket):

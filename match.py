@@ -49,7 +49,7 @@ class Match:
         self.keys = {player: secrets.token_urlsafe(12) for player in PLAYERS}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.left = time.monotonic()  # when nobody was left, or None
+        self.left = time.monotonic()  # when the last connection ended
 
     # Who is here
 
@@ -60,21 +60,16 @@ class Match:
 
     def enter(self, websocket, player=None):
         """Register a player, or a spectator if ``player`` is None."""
-        self.left = None
         self.connected[websocket] = player
         if player is not None:
             self.players[player] = websocket
 
     def leave(self, websocket):
-        """Unregister a connection, if it's here; return whether it was."""
-        if websocket not in self.connected:
-            return False
-        player = self.connected.pop(websocket)
+        """Unregister a connection, if it's here."""
+        player = self.connected.pop(websocket, None)
         if player is not None:
             del self.players[player]
-        if not self.connected:
-            self.left = time.monotonic()
-        return True
+        self.left = time.monotonic()
 
     def presence(self):
         """Return the event, encoded, that tells who is here."""
