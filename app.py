@@ -297,28 +297,19 @@ async def find_seat(key):
     """
     Return the match to which a key or a code leads, and a seat in it, or None.
 
-    Nobody sits in that seat: if somebody did, they gave no sign of life.
-
-    Raise :exc:`KeyError` if it leads nowhere.
+    Nobody sits in that seat, or only who gave no sign of life.
 
     """
-    asked = {}  # connection: whether it gave a sign of life
+    gone = {None: True}  # connection: whether it gave no sign of life
     while True:
         # To ask somebody gives up control: look everything up again afterwards.
         match = JOIN[key]
         for seat in match.find_seats(key):
             occupant = match.players.get(seat)
-            if occupant is not None and occupant not in asked:
-                asked[occupant] = await is_alive(occupant)
+            if occupant not in gone:
+                gone[occupant] = not await is_alive(occupant)
                 break
-            if occupant is None:
-                return match, seat
-            if not asked[occupant]:
-                # Nobody is told that they left, as somebody comes in the same moment.
-                # If it's one who waits, change() has them do so behind all others.
-                match.leave(occupant)
-                change(match)
-                occupant.drop()
+            if gone[occupant]:
                 return match, seat
         else:
             return match, None
@@ -326,21 +317,26 @@ async def find_seat(key):
 
 async def join(websocket, key):
     """Handle a connection from a player who takes a seat, or takes it again."""
-    # Find the match, and a seat.
+    # Find the match, and a seat. Nothing is awaited from then on until it's taken.
     try:
         match, seat = await find_seat(key)
     except KeyError:
         error(websocket, "Game not found.")
         return
 
-    # If somebody sits there, who comes by a key is refused.
+    # If somebody sits there, who comes by a key is refused, and who comes by the code
+    # watches.
     if seat is None and key != match.code:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
         error(websocket, "The game already has this player.", **details)
         return
 
-    # Nothing was awaited since the seat was found to be free. Receive and process moves
-    # from the player, or have who came by the code watch if there is no seat.
+    if seat in match.players:
+        # The newcomer, and not who sat there, waits for somebody: after all others.
+        WAITING.pop(match, None)
+        occupant = match.players[seat]
+        match.leave(occupant)
+        occupant.drop()
     if seat is not None and key == match.code:
         change_key(match, seat)
         match.go_on(newcomer=seat)
