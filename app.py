@@ -10,7 +10,6 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 
 import argparse
 import asyncio
-import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -416,7 +415,6 @@ def parse_arguments():
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     set_up_process(stop)
 
@@ -425,9 +423,6 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
-    # Nor before it has its one thread: later, there may be none to be had, or none of
-    # the files that Python opens for it.
-    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
     try:
@@ -439,10 +434,9 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    looks = itertools.count()
-    while True:
+    for look in itertools.count():
         await asyncio.sleep(SAVE_INTERVAL)
-        if next(looks) % 10 == 0:
+        if look % 10 == 0:
             forget_old()
             # A laptop may be on another network by now. In a thread, because Windows
             # may wait for a server of names.
