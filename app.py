@@ -396,20 +396,17 @@ async def save(store):
 
 def parse_arguments():
     """Return what the command line says, or exit with a message."""
-
-    def port(text):
-        if not text.isdecimal() or not 1 <= int(text) <= 65534:
-            raise argparse.ArgumentTypeError("a port is a number from 1 to 65534")
-        return int(text)
-
     parser = argparse.ArgumentParser(description="Play Connect Four on this network.")
     about_port = "port, 1 to 65534; WebSockets are on the next, too (default: 8000)"
-    parser.add_argument("port", nargs="?", type=port, default=8000, help=about_port)
+    parser.add_argument("port", nargs="?", type=int, default=8000, help=about_port)
     about_bind = "address to listen on (default: all interfaces)"
     parser.add_argument("-b", "--bind", metavar="ADDRESS", help=about_bind)
     about_games = "file of games, or :memory: for none (default: games-PORT.sqlite3)"
     parser.add_argument("-g", "--games", metavar="FILE", help=about_games)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not 1 <= arguments.port <= 65534:
+        parser.error("a port is a number from 1 to 65534")
+    return arguments
 
 
 async def main():
