@@ -27,7 +27,6 @@ from match import Match, encode
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
-# The matches, by the keys and the codes that people were given.
 JOIN = {}  # key of a seat, or code: match
 WATCH = {}  # key of the spectators, or code: match
 
@@ -36,44 +35,28 @@ WATCH = {}  # key of the spectators, or code: match
 # that no two ever go to each other.
 WAITING = {}  # match: the code that the player was told, or None; "" before that
 
-# The matches of which something has to be told, or written to the file.
-UNTOLD = set()
-UNSAVED = set()
+UNTOLD = set()  # the matches of which something has to be told
+UNSAVED = set()  # those that have to be written to the file
 
 # The addresses of this machine on the network, with their interfaces, the best first.
 ADDRESSES = []
 
-# How long a match is kept when nobody is connected to it any more, in seconds.
+# For how many seconds, and how many, matches are kept to which nobody is connected.
 GRACE_PERIOD = 24 * 60 * 60
-
-# How many such matches are kept, so that they can't fill the memory.
 MAX_KEPT = 10_000
 
-# How long a connection may take to send its first event, in seconds.
-INIT_TIMEOUT = 10
-
-# How often what has changed is written to the file, in seconds.
-SAVE_INTERVAL = 0.2
-
-# How long clients are waited for when the server stops, in seconds.
-CLOSE_TIMEOUT = 1.5
+# In seconds:
+INIT_TIMEOUT = 10  # how long a connection may take to send its first event
+SAVE_INTERVAL = 0.2  # how often what has changed is written to the file
+CLOSE_TIMEOUT = 1.5  # how long clients are waited for when the server stops
 
 # A code is read aloud and typed: none of these look alike.
 CODE_LETTERS = "23478abcdefhjkmnpqrtvwxy"
 CODE_LENGTH = 6
 
-# What is said to whoever sends something else.
-PLAYERS_SEND = 'A player sends "play"; in connect4.v2 also "rematch", "open" or "ping".'
-SPECTATORS_SEND = 'You are watching; in connect4.v2 you may send "open" or "ping".'
-
 
 def parse(message):
-    """
-    Return the event, a dict with a ``type``, that a message holds.
-
-    Raise :exc:`Refused` if it holds none, whatever it is.
-
-    """
+    """Return the event, a dict with a ``type``, that a message holds."""
     try:
         event = json.loads(message) if isinstance(message, str) else None
     # A message that is nested too deeply is a RecursionError.
@@ -85,7 +68,7 @@ def parse(message):
 
 
 def parse_init(message):
-    """Return the ``init`` event that a message holds; raise :exc:`Refused` if none."""
+    """Return the ``init`` event that a message holds."""
     event = parse(message)
     if event["type"] != "init":
         raise Refused('The first event is an "init" event.')
@@ -141,27 +124,6 @@ def tell():
         code = match.code if code is None else None
 
 
-def replay(websocket, match):
-    """Send one client the past, and in connect4.v2 all that a newcomer has to know."""
-    if websocket.subprotocol is None:
-        events = match.past(page=False)
-    else:
-        player = match.connected[websocket]
-        init = {
-            "type": "init",
-            "player": player,
-            "watch": match.watch_key,
-            "code": match.code,
-            "host": ADDRESSES[0][1] if ADDRESSES else None,
-        }
-        if player is not None:
-            init["rejoin"] = match.keys[player]
-        websocket.told = match.presence()
-        events = [json.dumps(init), *match.past(page=True), websocket.told]
-    for event in events:
-        broadcast([websocket], event)
-
-
 def keep(match):
     """Let the keys and the code of a match lead to it."""
     JOIN.update(dict.fromkeys(match.keys.values(), match))
@@ -179,9 +141,9 @@ def change_key(match, seat):
 
 def forget(match):
     """Forget a match, and close the connections of its spectators."""
-    for keys in (JOIN, WATCH):
-        for key in (match.watch_key, match.code, *match.keys.values()):
-            keys.pop(key, None)
+    for key in (match.watch_key, match.code, *match.keys.values()):
+        JOIN.pop(key, None)
+        WATCH.pop(key, None)
     UNSAVED.add(match)
     for spectator in match.connected:
         error(spectator, "Nobody plays any more, and the game is gone.")
@@ -201,12 +163,25 @@ def forget_old():
         forget(match)
 
 
-def new_code():
-    """Return a code that isn't in use."""
-    while True:
-        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
-        if code not in JOIN:
-            return code
+def replay(websocket, match):
+    """Send one client the past, and in connect4.v2 all that a newcomer has to know."""
+    page = websocket.subprotocol is not None
+    events = match.past(page)
+    if page:
+        player = match.connected[websocket]
+        init = {
+            "type": "init",
+            "player": player,
+            "watch": match.watch_key,
+            "code": match.code,
+            "host": ADDRESSES[0][1] if ADDRESSES else None,
+        }
+        if player is not None:
+            init["rejoin"] = match.keys[player]
+        websocket.told = match.presence()
+        events = [json.dumps(init), *events, websocket.told]
+    for event in events:
+        broadcast([websocket], event)
 
 
 def process(websocket, match, event):
@@ -245,8 +220,10 @@ def process(websocket, match, event):
     elif event["type"] == "ping" and page:
         broadcast([websocket], encode("pong"))
 
+    elif player is None:
+        raise Refused('You are watching; connect4.v2 has "open" and "ping" for you.')
     else:
-        raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
+        raise Refused('Send "play"; in connect4.v2 also "rematch", "open" or "ping".')
 
 
 async def play(websocket, match, player=None):
@@ -271,6 +248,14 @@ async def play(websocket, match, player=None):
         if match.code is None and not match.players:
             forget(match)
         change(match)
+
+
+def new_code():
+    """Return a code that isn't in use."""
+    while True:
+        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+        if code not in JOIN:
+            return code
 
 
 async def start(websocket):

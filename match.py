@@ -41,7 +41,7 @@ class Match:
 
     def __init__(self, code=None, watch_key=None):
         self.game = Connect4()
-        self.wins = {PLAYER1: 0, PLAYER2: 0}  # in the games before this one
+        self.wins = dict.fromkeys(PLAYERS, 0)  # in the games before this one
         self.rematch = []  # the players who asked for one, the first of them first
         self.open = set() if code is None else {PLAYER2}  # seats, free or not
         self.code = code
@@ -97,33 +97,24 @@ class Match:
         return sorted(self.open - self.players.keys())
 
     def find_seats(self, key):
-        """
-        Return the seat of a key, or the open seats for the code.
-
-        Free ones come first, and red's before yellow's, as in the alphabet.
-
-        """
+        """Return the seat of a key, or for the code the open seats, free ones first."""
         if key == self.code:
             return sorted(self.open, key=lambda seat: (seat in self.players, seat))
         return [player for player in PLAYERS if self.keys[player] == key]
 
     def open_seat(self, seat, player):
         """
-        Give a seat up, so that whoever has the code may sit down there.
+        Open a seat for a player, or for a spectator if ``player`` is None.
 
-        ``player`` is who does that, or :obj:`None` for a spectator. Players may open
-        their own seat, and watch then, or the other's if it's free; spectators either
-        if both are.
-
-        Raise :exc:`Refused` if that isn't theirs to do.
+        Players may open their own seat, and watch then, or the other's if it's free;
+        spectators either if both are.
 
         """
         if self.code is None:
             raise Refused("The seats of this game can't be opened.")
         if seat not in PLAYERS:
             raise Refused(f'A seat is "{PLAYER1}" or "{PLAYER2}".')
-        others = [seat] if player is not None else PLAYERS
-        for other in others:
+        for other in PLAYERS if player is None else [seat]:
             if other != player and other in self.players:
                 raise Refused(f"{other.capitalize()} is here.")
         self.open.add(seat)
@@ -149,13 +140,8 @@ class Match:
         }
         return json.dumps(event)
 
-    def past(self, *, page):
-        """
-        Return the encoded events since the game began, in order.
-
-        Those that the base protocol doesn't know are only for a ``page``.
-
-        """
+    def past(self, page):
+        """Return the events since the game began, encoded, for a ``page`` or not."""
         events = [
             encode("play", player=player, column=column, row=row)
             for player, column, row in self.game.moves
@@ -170,7 +156,7 @@ class Match:
         return [self.start(), *events]
 
     def ask_rematch(self, player):
-        """Note, and tell, that a player asks for another game; raise :exc:`Refused`."""
+        """Note, and tell, that a player asks for another game."""
         if not self.game.over:
             raise Refused("The game isn't over yet.")
         if player in self.rematch:
@@ -184,8 +170,7 @@ class Match:
         """
         Begin another game if one is over, and tell it. Who moved second moves first.
 
-        If a ``newcomer`` has taken a seat, they have won no game yet; the others see
-        that at the next start.
+        A ``newcomer`` in a seat has won no game yet; others see that at the next start.
 
         """
         if self.game.winner is not None:
