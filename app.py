@@ -308,8 +308,7 @@ async def join(websocket, key):
         error(websocket, "Game not found.")
         return
 
-    # If somebody sits there, who comes by a key is refused, and who comes by the code
-    # watches.
+    # If there is none, who comes by a key is refused. By the code, they watch.
     if seat is None and key != match.code:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
         error(websocket, "The game already has this player.", **details)
@@ -353,8 +352,7 @@ async def handler(websocket):
             # The first player starts a match.
             await start(websocket)
     except (Refused, TimeoutError) as exc:
-        late = 'The first event, "init", did not come in time.'
-        error(websocket, str(exc) or late)
+        error(websocket, str(exc) or "The first event did not come in time.")
         await websocket.close(1008)
     except ConnectionClosed:
         # A connection that ends, whenever and however, is no error.

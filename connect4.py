@@ -7,7 +7,7 @@ a line first (across, up or diagonally) wins.
 
 """
 
-PLAYER1, PLAYER2 = "red", "yellow"
+PLAYERS = PLAYER1, PLAYER2 = "red", "yellow"
 
 COLUMNS, ROWS = 7, 6
 

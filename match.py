@@ -18,9 +18,7 @@ import time
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import PLAYER1, PLAYER2, Connect4, Refused, opponent
-
-PLAYERS = PLAYER1, PLAYER2
+from connect4 import PLAYER1, PLAYER2, PLAYERS, Connect4, Refused, opponent
 
 
 @functools.cache
