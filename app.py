@@ -200,7 +200,7 @@ def process(websocket, match, event):
         # If the game is over, send how it ended.
         if match.game.winner is not None:
             broadcast(match.connected, encode("win", player=player))
-        elif match.game.drawn:
+        elif match.game.over:
             broadcast(match.pages, encode("draw"))
         UNSAVED.add(match)
 

@@ -8,6 +8,7 @@ a line first (across, up or diagonally) wins.
 """
 
 PLAYERS = PLAYER1, PLAYER2 = "red", "yellow"
+OPPONENT = {PLAYER1: PLAYER2, PLAYER2: PLAYER1}
 
 COLUMNS, ROWS = 7, 6
 
@@ -27,11 +28,6 @@ COLUMN = ROWS + 1
 DISTANCES = 1, COLUMN, COLUMN + 1, COLUMN - 1
 
 
-def opponent(player):
-    """Return the other player."""
-    return PLAYER2 if player == PLAYER1 else PLAYER1
-
-
 class Refused(ValueError):
     """What can't be accepted, like a move. Its message is a sentence for a player."""
 
@@ -41,6 +37,7 @@ class Connect4:
     A game of Connect Four.
 
     ``first`` is the player who moves first: ``PLAYER1`` or ``PLAYER2``.
+    ``turn`` is who moves next; of no meaning when the game is over.
 
     ``moves`` lists the moves so far, as ``(player, column, row)``. ``winner``
     is the player who won, or :obj:`None` as long as nobody has.
@@ -48,21 +45,11 @@ class Connect4:
     """
 
     def __init__(self, first=PLAYER1):
-        self.first = first
+        self.first = self.turn = first
         self.moves = []
         self.winner = None
         self.heights = [0] * COLUMNS
-        self.checkers = {PLAYER1: 0, PLAYER2: 0}
-
-    @property
-    def turn(self):
-        """The player whose turn it is; of no meaning when the game is over."""
-        return opponent(self.moves[-1][0]) if self.moves else self.first
-
-    @property
-    def drawn(self):
-        """Whether the board is full and nobody has won."""
-        return self.winner is None and self.over
+        self.checkers = dict.fromkeys(PLAYERS, 0)
 
     @property
     def over(self):
@@ -94,6 +81,7 @@ class Connect4:
         self.heights[column] += 1
         self.checkers[player] |= 1 << column * COLUMN + row
         self.moves.append((player, column, row))
+        self.turn = OPPONENT[player]
         if four_in_line(self.checkers[player]):
             self.winner = player
         return row

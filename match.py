@@ -18,7 +18,7 @@ import time
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import PLAYER1, PLAYER2, PLAYERS, Connect4, Refused, opponent
+from connect4 import OPPONENT, PLAYER2, PLAYERS, Connect4, Refused
 
 
 @functools.cache
@@ -111,7 +111,7 @@ class Match:
         if self.code is None:
             raise Refused("The seats of this game can't be opened.")
         if seat not in PLAYERS:
-            raise Refused(f'A seat is "{PLAYER1}" or "{PLAYER2}".')
+            raise Refused('A seat is "red" or "yellow".')
         for other in PLAYERS if player is None else [seat]:
             if other != player and other in self.players:
                 raise Refused(f"{other.capitalize()} is here.")
@@ -146,12 +146,12 @@ class Match:
         ]
         if self.game.winner is not None:
             events.append(encode("win", player=self.game.winner))
-        if not page:
-            return events
-        if self.game.drawn:
+        elif page and self.game.over:
             events.append(encode("draw"))
-        events += [encode("rematch", player=player) for player in self.rematch]
-        return [self.start(), *events]
+        if page:
+            events += [encode("rematch", player=player) for player in self.rematch]
+            events.insert(0, self.start())
+        return events
 
     def ask_rematch(self, player):
         """Note, and tell, that a player asks for another game."""
@@ -176,6 +176,6 @@ class Match:
         if newcomer is not None:
             self.wins[newcomer] = 0
         if self.game.over:
-            self.game = Connect4(opponent(self.game.first))
+            self.game = Connect4(OPPONENT[self.game.first])
             self.rematch.clear()
             broadcast(self.pages, self.start())
