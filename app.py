@@ -10,7 +10,6 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 
 import argparse
 import asyncio
-import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -23,12 +22,11 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from addresses import find_addresses, print_addresses
-from connect4 import PLAYER1, PLAYER2, IllegalMove
-from match import Match, Refused, encode
+from connect4 import PLAYER1, PLAYER2, Refused
+from match import Match, encode
 from serving import PRESENCE_INTERVAL, is_alive, set_up_process, take_ports, warn
 from store import make_row, open_games, write
 
-# The matches, by the keys and the codes that people were given.
 JOIN = {}  # key of a seat, or code: match
 WATCH = {}  # key of the spectators, or code: match
 
@@ -37,44 +35,28 @@ WATCH = {}  # key of the spectators, or code: match
 # that no two ever go to each other.
 WAITING = {}  # match: the code that the player was told, or None; "" before that
 
-# The matches of which something has to be told, or written to the file.
-UNTOLD = set()
-UNSAVED = set()
+UNTOLD = set()  # the matches of which something has to be told
+UNSAVED = set()  # those that have to be written to the file
 
 # The addresses of this machine on the network, with their interfaces, the best first.
 ADDRESSES = []
 
-# How long a match is kept when nobody is connected to it any more, in seconds.
+# For how many seconds, and how many, matches are kept to which nobody is connected.
 GRACE_PERIOD = 24 * 60 * 60
-
-# How many such matches are kept, so that they can't fill the memory.
 MAX_KEPT = 10_000
 
-# How long a connection may take to send its first event, in seconds.
-INIT_TIMEOUT = 10
-
-# How often what has changed is written to the file, in seconds.
-SAVE_INTERVAL = 0.2
-
-# How long clients are waited for when the server stops, in seconds.
-CLOSE_TIMEOUT = 1.5
+# In seconds:
+INIT_TIMEOUT = 10  # how long a connection may take to send its first event
+SAVE_INTERVAL = 0.2  # how often what has changed is written to the file
+CLOSE_TIMEOUT = 1.5  # how long clients are waited for when the server stops
 
 # A code is read aloud and typed: none of these look alike.
 CODE_LETTERS = "23478abcdefhjkmnpqrtvwxy"
 CODE_LENGTH = 6
 
-# What is said to whoever sends something else.
-PLAYERS_SEND = 'A player sends "play"; in connect4.v2 also "rematch", "open" or "ping".'
-SPECTATORS_SEND = 'You are watching; in connect4.v2 you may send "open" or "ping".'
-
 
 def parse(message):
-    """
-    Return the event, a dict with a ``type``, that a message holds.
-
-    Raise :exc:`Refused` if it holds none, whatever it is.
-
-    """
+    """Return the event, a dict with a ``type``, that a message holds."""
     try:
         event = json.loads(message) if isinstance(message, str) else None
     # A message that is nested too deeply is a RecursionError.
@@ -86,7 +68,7 @@ def parse(message):
 
 
 def parse_init(message):
-    """Return the ``init`` event that a message holds; raise :exc:`Refused` if none."""
+    """Return the ``init`` event that a message holds."""
     event = parse(message)
     if event["type"] != "init":
         raise Refused('The first event is an "init" event.')
@@ -99,23 +81,16 @@ def parse_init(message):
     return event
 
 
-async def answer(websocket, event):
-    """Send an event to one client, in answer to one of its own."""
-    # Unlike send(), this raises nothing if the client has left: what it sent before
-    # it did still counts.
-    broadcast([websocket], json.dumps(event))
-    # Yield, so that those who send much can't keep the others waiting.
-    await asyncio.sleep(0)
-
-
-async def error(websocket, message, **details):
+def error(websocket, message, **details):
     """Tell one client what was wrong, in a sentence."""
     event = {
         "type": "error",
         "message": message,
         **details,
     }
-    await answer(websocket, event)
+    # Unlike send(), this raises nothing if the client has left: what it sent before
+    # it did still counts.
+    broadcast([websocket], json.dumps(event))
 
 
 def change(match):
@@ -149,11 +124,50 @@ def tell():
         code = match.code if code is None else None
 
 
+def keep(match):
+    """Let the keys and the code of a match lead to it."""
+    JOIN.update(dict.fromkeys(match.keys.values(), match))
+    WATCH[match.watch_key] = match
+    if match.code is not None:
+        JOIN[match.code] = WATCH[match.code] = match
+
+
+def change_key(match, seat):
+    """Give a seat another key: whoever sat there before can't come back by theirs."""
+    JOIN.pop(match.keys[seat], None)
+    match.keys[seat] = secrets.token_urlsafe(12)
+    keep(match)
+
+
+def forget(match):
+    """Forget a match, and close the connections of its spectators."""
+    for key in (match.watch_key, match.code, *match.keys.values()):
+        JOIN.pop(key, None)
+        WATCH.pop(key, None)
+    UNSAVED.add(match)
+    for spectator in match.connected:
+        error(spectator, "Nobody plays any more, and the game is gone.")
+    # Together, as closing takes a while where a client has frozen.
+    asyncio.gather(*(spectator.close() for spectator in match.connected))
+    match.connected.clear()
+
+
+def forget_old():
+    """Forget the matches to which nobody came back in time, or that are too many."""
+    left = [match for match in {*WATCH.values()} if not match.connected]
+    # Somebody who starts many must not push out two players who are away.
+    left.sort(key=lambda match: (not match.open, match.left), reverse=True)
+    since = time.monotonic() - GRACE_PERIOD
+    kept = [match for match in left if match.left > since][:MAX_KEPT]
+    for match in {*left} - {*kept}:
+        forget(match)
+
+
 def replay(websocket, match):
     """Send one client the past, and in connect4.v2 all that a newcomer has to know."""
-    if websocket.subprotocol is None:
-        events = match.past(page=False)
-    else:
+    page = websocket.subprotocol is not None
+    events = match.past(page)
+    if page:
         player = match.connected[websocket]
         init = {
             "type": "init",
@@ -165,88 +179,13 @@ def replay(websocket, match):
         if player is not None:
             init["rejoin"] = match.keys[player]
         websocket.told = match.presence()
-        events = [json.dumps(init), *match.past(page=True), websocket.told]
+        events = [json.dumps(init), *events, websocket.told]
     for event in events:
         broadcast([websocket], event)
 
 
-def leave(websocket, match):
-    """Unregister a connection that has ended."""
-    # It isn't here any more if it was dropped for a newcomer, or the match forgotten.
-    if match.leave(websocket):
-        if match.code is None and not match.players:
-            # A client of the base protocol started it, and can't come back.
-            forget(match)
-        change(match)
-
-
-def keep(match):
-    """Let the keys and the code of a match lead to it."""
-    WATCH[match.watch_key] = match
-    JOIN.update(dict.fromkeys(filter(None, match.keys.values()), match))
-    if match.code is not None:
-        WATCH[match.code] = JOIN[match.code] = match
-
-
-def forget(match):
-    """Forget a match, and close the connections of its spectators."""
-    for keys in (JOIN, WATCH):
-        for key in (match.watch_key, match.code, *match.keys.values()):
-            keys.pop(key, None)
-    UNSAVED.add(match)
-    event = {
-        "type": "error",
-        "message": "Nobody plays any more, and the game is gone.",
-    }
-    broadcast(match.connected, json.dumps(event))
-    # Together, as closing takes a while where a client has frozen.
-    asyncio.gather(*(spectator.close() for spectator in match.connected))
-    match.connected.clear()
-
-
-def forget_old():
-    """Forget the matches to which nobody came back in time, or that are too many."""
-    matches = dict.fromkeys(WATCH.values())
-    left = [match for match in matches if match.left is not None]
-    since = time.monotonic() - GRACE_PERIOD
-    old = [match for match in left if match.left < since]
-    surplus = max(0, len(left) - len(old) - MAX_KEPT)
-    if surplus:
-        # Somebody who starts many must not push out two players who are away.
-        rest = [match for match in left if match.left >= since]
-        old += sorted(rest, key=lambda match: (not match.open, match.left))[:surplus]
-    for match in old:
-        forget(match)
-
-
-def give_seat(match, player):
-    """
-    Give a seat a new key, which leads to the match; that of who sat there is unknown.
-
-    If a game is over, the next one begins.
-
-    """
-    JOIN.pop(match.keys[player], None)
-    match.keys[player] = secrets.token_urlsafe(12)
-    match.go_on(newcomer=player)
-    keep(match)
-
-
-def new_code():
-    """Return a code that isn't in use."""
-    while True:
-        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
-        if code not in JOIN:
-            return code
-
-
-async def process(websocket, match, event):
-    """
-    Do what a player or a spectator asks for.
-
-    Raise :exc:`Refused` or :exc:`~connect4.IllegalMove` if that can't be.
-
-    """
+def process(websocket, match, event):
+    """Do what a player or a spectator asks for; raise :exc:`Refused` if it can't be."""
     # A player becomes a spectator by making room for somebody else.
     player = match.connected.get(websocket)
     page = websocket.subprotocol is not None
@@ -261,7 +200,7 @@ async def process(websocket, match, event):
         # If the game is over, send how it ended.
         if match.game.winner is not None:
             broadcast(match.connected, encode("win", player=player))
-        elif match.game.drawn:
+        elif match.game.over:
             broadcast(match.pages, encode("draw"))
         UNSAVED.add(match)
 
@@ -270,21 +209,21 @@ async def process(websocket, match, event):
         UNSAVED.add(match)
 
     elif event["type"] == "open" and page:
-        # The key of that seat is unknown from now on. Who opens their own seat watches
-        # from now on.
         seat = event.get("player")
         match.open_seat(seat, player)
-        JOIN.pop(match.keys[seat], None)
-        match.keys[seat] = None
+        change_key(match, seat)
+        # Who opens their own seat watches from now on.
         if seat == player:
             replay(websocket, match)
         change(match)
 
     elif event["type"] == "ping" and page:
-        await answer(websocket, {"type": "pong"})
+        broadcast([websocket], encode("pong"))
 
+    elif player is None:
+        raise Refused('You are watching; connect4.v2 has "open" and "ping" for you.')
     else:
-        raise Refused(SPECTATORS_SEND if player is None else PLAYERS_SEND)
+        raise Refused('Send "play"; in connect4.v2 also "rematch", "open" or "ping".')
 
 
 async def play(websocket, match, player=None):
@@ -298,21 +237,34 @@ async def play(websocket, match, player=None):
         # Receive and process their events.
         async for message in websocket:
             try:
-                await process(websocket, match, parse(message))
-            except (Refused, IllegalMove) as exc:
-                await error(websocket, str(exc))
+                process(websocket, match, parse(message))
+            except Refused as exc:
+                error(websocket, str(exc))
+            # Those who send much mustn't keep the others waiting.
+            await asyncio.sleep(0)
     finally:
-        leave(websocket, match)
+        # Unregister them. In the base protocol, the first player can't come back.
+        match.leave(websocket)
+        if match.code is None and not match.players:
+            forget(match)
+        change(match)
+
+
+def new_code():
+    """Return a code that isn't in use."""
+    while True:
+        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+        if code not in JOIN:
+            return code
 
 
 async def start(websocket):
     """Handle a connection from the first player: start a match."""
     base = websocket.subprotocol is None
-    match = Match(None if base else new_code(), secrets.token_urlsafe(12))
-    # In the base protocol, the key is for a friend. The first player can't come back.
-    give_seat(match, PLAYER2 if base else PLAYER1)
+    match = Match(None if base else new_code())
+    keep(match)
 
-    # In the base protocol, send the keys to the first player.
+    # In the base protocol, send the keys for the second player and for spectators.
     if base:
         event = {
             "type": "init",
@@ -329,28 +281,19 @@ async def find_seat(key):
     """
     Return the match to which a key or a code leads, and a seat in it, or None.
 
-    Nobody sits in that seat: if somebody did, they gave no sign of life.
-
-    Raise :exc:`KeyError` if it leads nowhere.
+    Nobody sits in that seat, or only who gave no sign of life.
 
     """
-    asked = {}  # connection: whether it gave a sign of life
+    gone = {None: True}  # connection: whether it gave no sign of life
     while True:
         # To ask somebody gives up control: look everything up again afterwards.
         match = JOIN[key]
         for seat in match.find_seats(key):
             occupant = match.players.get(seat)
-            if occupant is not None and occupant not in asked:
-                asked[occupant] = await is_alive(occupant)
+            if occupant not in gone:
+                gone[occupant] = not await is_alive(occupant)
                 break
-            if occupant is None:
-                return match, seat
-            if not asked[occupant]:
-                # Nobody is told that they left, as somebody comes in the same moment.
-                # If it's one who waits, change() has them do so behind all others.
-                match.leave(occupant)
-                change(match)
-                occupant.drop()
+            if gone[occupant]:
                 return match, seat
         else:
             return match, None
@@ -358,23 +301,28 @@ async def find_seat(key):
 
 async def join(websocket, key):
     """Handle a connection from a player who takes a seat, or takes it again."""
-    # Find the match, and a seat.
+    # Find the match, and a seat. Nothing is awaited from then on until it's taken.
     try:
         match, seat = await find_seat(key)
     except KeyError:
-        await error(websocket, "Game not found.")
+        error(websocket, "Game not found.")
         return
 
-    # If somebody sits there, who comes by a key is refused.
+    # If there is none, who comes by a key is refused. By the code, they watch.
     if seat is None and key != match.code:
         details = {} if websocket.subprotocol is None else {"watch": match.watch_key}
-        await error(websocket, "The game already has this player.", **details)
+        error(websocket, "The game already has this player.", **details)
         return
 
-    # Nothing was awaited since the seat was found to be free. Receive and process moves
-    # from the player, or have who came by the code watch if there is no seat.
+    if seat in match.players:
+        # The newcomer, and not who sat there, waits for somebody: after all others.
+        WAITING.pop(match, None)
+        occupant = match.players[seat]
+        match.leave(occupant)
+        occupant.drop()
     if seat is not None and key == match.code:
-        give_seat(match, seat)
+        change_key(match, seat)
+        match.go_on(newcomer=seat)
     await play(websocket, match, seat)
 
 
@@ -382,7 +330,7 @@ async def watch(websocket, key):
     """Handle a connection from a spectator: watch a match."""
     # Find the match.
     if key not in WATCH:
-        await error(websocket, "Game not found.")
+        error(websocket, "Game not found.")
         return
 
     # Send each move to the spectator.
@@ -404,8 +352,7 @@ async def handler(websocket):
             # The first player starts a match.
             await start(websocket)
     except (Refused, TimeoutError) as exc:
-        late = 'The first event, "init", did not come in time.'
-        await error(websocket, str(exc) or late)
+        error(websocket, str(exc) or "The first event did not come in time.")
         await websocket.close(1008)
     except ConnectionClosed:
         # A connection that ends, whenever and however, is no error.
@@ -432,26 +379,22 @@ async def save(store):
 
 def parse_arguments():
     """Return what the command line says, or exit with a message."""
-
-    def port(text):
-        if not text.isdecimal() or not 1 <= int(text) <= 65534:
-            raise argparse.ArgumentTypeError("a port is a number from 1 to 65534")
-        return int(text)
-
     parser = argparse.ArgumentParser(description="Play Connect Four on this network.")
     about_port = "port, 1 to 65534; WebSockets are on the next, too (default: 8000)"
-    parser.add_argument("port", nargs="?", type=port, default=8000, help=about_port)
+    parser.add_argument("port", nargs="?", type=int, default=8000, help=about_port)
     about_bind = "address to listen on (default: all interfaces)"
     parser.add_argument("-b", "--bind", metavar="ADDRESS", help=about_bind)
     about_games = "file of games, or :memory: for none (default: games-PORT.sqlite3)"
     parser.add_argument("-g", "--games", metavar="FILE", help=about_games)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not 1 <= arguments.port <= 65534:
+        parser.error("a port is a number from 1 to 65534")
+    return arguments
 
 
 async def main():
     """Serve the page and the games until the process is told to stop."""
     arguments = parse_arguments()
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     set_up_process(stop)
 
@@ -460,9 +403,6 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
-    # Nor before it has its one thread: later, there may be none to be had, or none of
-    # the files that Python opens for it.
-    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
     try:
@@ -474,10 +414,9 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    looks = itertools.count()
-    while True:
+    for look in itertools.count():
         await asyncio.sleep(SAVE_INTERVAL)
-        if next(looks) % 10 == 0:
+        if look % 10 == 0:
             forget_old()
             # A laptop may be on another network by now. In a thread, because Windows
             # may wait for a server of names.

@@ -7,7 +7,8 @@ a line first (across, up or diagonally) wins.
 
 """
 
-PLAYER1, PLAYER2 = "red", "yellow"
+PLAYERS = PLAYER1, PLAYER2 = "red", "yellow"
+OPPONENT = {PLAYER1: PLAYER2, PLAYER2: PLAYER1}
 
 COLUMNS, ROWS = 7, 6
 
@@ -27,19 +28,8 @@ COLUMN = ROWS + 1
 DISTANCES = 1, COLUMN, COLUMN + 1, COLUMN - 1
 
 
-def opponent(player):
-    """Return the other player."""
-    return PLAYER2 if player == PLAYER1 else PLAYER1
-
-
-class IllegalMove(RuntimeError, ValueError):
-    """
-    A move that the rules refuse. Its message is ready to be shown to a player.
-
-    The tutorial's ``app.py`` caught RuntimeError in its earlier editions and
-    catches ValueError in the later ones. Either may be used here.
-
-    """
+class Refused(ValueError):
+    """What can't be accepted, like a move. Its message is a sentence for a player."""
 
 
 class Connect4:
@@ -47,6 +37,7 @@ class Connect4:
     A game of Connect Four.
 
     ``first`` is the player who moves first: ``PLAYER1`` or ``PLAYER2``.
+    ``turn`` is who moves next; of no meaning when the game is over.
 
     ``moves`` lists the moves so far, as ``(player, column, row)``. ``winner``
     is the player who won, or :obj:`None` as long as nobody has.
@@ -54,21 +45,11 @@ class Connect4:
     """
 
     def __init__(self, first=PLAYER1):
-        self.first = first
+        self.first = self.turn = first
         self.moves = []
         self.winner = None
         self.heights = [0] * COLUMNS
-        self.checkers = {PLAYER1: 0, PLAYER2: 0}
-
-    @property
-    def turn(self):
-        """The player whose turn it is; of no meaning when the game is over."""
-        return opponent(self.moves[-1][0]) if self.moves else self.first
-
-    @property
-    def drawn(self):
-        """Whether the board is full and nobody has won."""
-        return self.winner is None and self.over
+        self.checkers = dict.fromkeys(PLAYERS, 0)
 
     @property
     def over(self):
@@ -81,25 +62,26 @@ class Connect4:
 
         Return the row where it lands.
 
-        Raise :exc:`IllegalMove`, and leave the game as it was, if ``column``
+        Raise :exc:`Refused`, and leave the game as it was, if ``column``
         isn't an integer from 0 to 6, if the game is over, if it isn't the
         player's turn, or if the column is full; checked in that order.
 
         """
         # True and False are integers in Python, but no columns.
         if type(column) is not int or not 0 <= column < COLUMNS:
-            raise IllegalMove(f"A column is an integer from 0 to {COLUMNS - 1}.")
+            raise Refused(f"A column is an integer from 0 to {COLUMNS - 1}.")
         if self.over:
-            raise IllegalMove("The game is over.")
+            raise Refused("The game is over.")
         if player != self.turn:
-            raise IllegalMove("It isn't your turn.")
+            raise Refused("It isn't your turn.")
         row = self.heights[column]
         if row == ROWS:
-            raise IllegalMove("This slot is full.")
+            raise Refused("This slot is full.")
 
         self.heights[column] += 1
         self.checkers[player] |= 1 << column * COLUMN + row
         self.moves.append((player, column, row))
+        self.turn = OPPONENT[player]
         if four_in_line(self.checkers[player]):
             self.winner = player
         return row

@@ -2,9 +2,8 @@
 A match: two seats, and the games that are played there.
 
 It knows who is connected, and tells them what happens. Clients of the tutorial speak
-the base protocol; a page is a connection that asked for more, by its subprotocol. A
-match knows nothing of the ways that lead to it, and of no file: the past follows from
-the moves.
+the base protocol; a page is a connection that asked for more, by its subprotocol. The
+past follows from the moves.
 
 A seat is free if nobody sits there. Yellow's is open at first, and any that somebody
 opened, until whoever sits there has moved: with the code one may take it if it's free,
@@ -14,13 +13,12 @@ or if who sits there gives no sign of life.
 
 import functools
 import json
+import secrets
 import time
 
 from websockets.asyncio.server import broadcast
 
-from connect4 import PLAYER1, PLAYER2, Connect4, opponent
-
-PLAYERS = PLAYER1, PLAYER2
+from connect4 import OPPONENT, PLAYER2, PLAYERS, Connect4, Refused
 
 
 @functools.cache
@@ -29,32 +27,27 @@ def encode(kind, **details):
     return json.dumps({"type": kind, **details})
 
 
-class Refused(ValueError):
-    """An event that can't be accepted. Its text is a sentence for the sender."""
-
-
 class Match:
     """
     Two seats, who sits there, who watches, and the game that they play.
 
-    ``code`` is the one that leads to the match; it's :obj:`None` if a client of the
-    base protocol started it, and then no seat is ever open. ``watch_key`` and ``keys``
-    are those of its spectators and its seats: None as long as a seat has none. Whoever
-    makes a match gives it all these.
+    ``code`` leads there; it's :obj:`None` if a client of the base protocol started the
+    match, and then no seat is ever open. ``watch_key`` and ``keys`` are those of the
+    spectators and of the seats.
 
     """
 
     def __init__(self, code=None, watch_key=None):
         self.game = Connect4()
-        self.wins = {PLAYER1: 0, PLAYER2: 0}  # in the games before this one
+        self.wins = dict.fromkeys(PLAYERS, 0)  # in the games before this one
         self.rematch = []  # the players who asked for one, the first of them first
         self.open = set() if code is None else {PLAYER2}  # seats, free or not
         self.code = code
-        self.watch_key = watch_key
-        self.keys = {PLAYER1: None, PLAYER2: None}
+        self.watch_key = watch_key or secrets.token_urlsafe(12)
+        self.keys = {player: secrets.token_urlsafe(12) for player in PLAYERS}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.left = time.monotonic()  # when nobody was left, or None
+        self.left = time.monotonic()  # when the last connection ended
 
     # Who is here
 
@@ -65,21 +58,16 @@ class Match:
 
     def enter(self, websocket, player=None):
         """Register a player, or a spectator if ``player`` is None."""
-        self.left = None
         self.connected[websocket] = player
         if player is not None:
             self.players[player] = websocket
 
     def leave(self, websocket):
-        """Unregister a connection, if it's here; return whether it was."""
-        if websocket not in self.connected:
-            return False
-        player = self.connected.pop(websocket)
+        """Unregister a connection, if it's here."""
+        player = self.connected.pop(websocket, None)
         if player is not None:
             del self.players[player]
-        if not self.connected:
-            self.left = time.monotonic()
-        return True
+        self.left = time.monotonic()
 
     def presence(self):
         """Return the event, encoded, that tells who is here."""
@@ -107,33 +95,24 @@ class Match:
         return sorted(self.open - self.players.keys())
 
     def find_seats(self, key):
-        """
-        Return the seat of a key, or the open seats for the code.
-
-        Free ones come first, and red's before yellow's, as in the alphabet.
-
-        """
+        """Return the seat of a key, or for the code the open seats, free ones first."""
         if key == self.code:
             return sorted(self.open, key=lambda seat: (seat in self.players, seat))
         return [player for player in PLAYERS if self.keys[player] == key]
 
     def open_seat(self, seat, player):
         """
-        Give a seat up, so that whoever has the code may sit down there.
+        Open a seat for a player, or for a spectator if ``player`` is None.
 
-        ``player`` is who does that, or :obj:`None` for a spectator. Players may open
-        their own seat, and watch then, or the other's if it's free; spectators either
-        if both are.
-
-        Raise :exc:`Refused` if that isn't theirs to do.
+        Players may open their own seat, and watch then, or the other's if it's free;
+        spectators either if both are.
 
         """
         if self.code is None:
             raise Refused("The seats of this game can't be opened.")
         if seat not in PLAYERS:
-            raise Refused(f'A seat is "{PLAYER1}" or "{PLAYER2}".')
-        others = [seat] if player is not None else PLAYERS
-        for other in others:
+            raise Refused('A seat is "red" or "yellow".')
+        for other in PLAYERS if player is None else [seat]:
             if other != player and other in self.players:
                 raise Refused(f"{other.capitalize()} is here.")
         self.open.add(seat)
@@ -145,12 +124,7 @@ class Match:
     # The games
 
     def play(self, player, column):
-        """
-        Play a move, and return the row where the checker lands.
-
-        Raise :exc:`~connect4.IllegalMove` if the rules refuse it.
-
-        """
+        """Play a move, and return the row where the checker lands."""
         row = self.game.play(player, column)
         self.open.discard(player)
         return row
@@ -164,28 +138,23 @@ class Match:
         }
         return json.dumps(event)
 
-    def past(self, *, page):
-        """
-        Return the encoded events since the game began, in order.
-
-        Those that the base protocol doesn't know are only for a ``page``.
-
-        """
+    def past(self, page):
+        """Return the events since the game began, encoded, for a ``page`` or not."""
         events = [
             encode("play", player=player, column=column, row=row)
             for player, column, row in self.game.moves
         ]
         if self.game.winner is not None:
             events.append(encode("win", player=self.game.winner))
-        if not page:
-            return events
-        if self.game.drawn:
+        elif page and self.game.over:
             events.append(encode("draw"))
-        events += [encode("rematch", player=player) for player in self.rematch]
-        return [self.start(), *events]
+        if page:
+            events += [encode("rematch", player=player) for player in self.rematch]
+            events.insert(0, self.start())
+        return events
 
     def ask_rematch(self, player):
-        """Note, and tell, that a player asks for another game; raise :exc:`Refused`."""
+        """Note, and tell, that a player asks for another game."""
         if not self.game.over:
             raise Refused("The game isn't over yet.")
         if player in self.rematch:
@@ -199,8 +168,7 @@ class Match:
         """
         Begin another game if one is over, and tell it. Who moved second moves first.
 
-        If a ``newcomer`` has taken a seat, they have won no game yet; the others see
-        that at the next start.
+        A ``newcomer`` in a seat has won no game yet; others see that at the next start.
 
         """
         if self.game.winner is not None:
@@ -208,6 +176,6 @@ class Match:
         if newcomer is not None:
             self.wins[newcomer] = 0
         if self.game.over:
-            self.game = Connect4(opponent(self.game.first))
+            self.game = Connect4(OPPONENT[self.game.first])
             self.rematch.clear()
             broadcast(self.pages, self.start())

@@ -56,7 +56,7 @@ def make_row(match):
         *match.wins.values(),
         " ".join(match.rematch),
         " ".join(match.open),
-        match.left and epoch + match.left,
+        None if match.connected else epoch + match.left,
     )
 
 

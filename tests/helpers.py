@@ -258,7 +258,7 @@ class Server:
 
 def left_matches():
     """Return the matches to which nobody is connected."""
-    return {match for match in app.WATCH.values() if match.left is not None}
+    return {match for match in app.WATCH.values() if not match.connected}
 
 
 def forget_all():

@@ -109,7 +109,7 @@ async def test_nothing_of_a_handshake_is_kept_and_nothing_is_compressed(server):
     assert times == (10, 7, 1)
 
 
-async def test_each_answer_to_a_flood_takes_a_turn_of_its_own(server):
+async def test_each_message_of_a_flood_takes_a_turn_of_its_own(server):
     flooder, _ = await server.start(**V2)
     await flooder.hear()
     turns = 0
@@ -138,7 +138,7 @@ async def start_and_leave(server, *columns):
     spectator = await server.watch_game(red, yellow)
     match = app.WATCH[red.init["watch"]]
     for client in (red, yellow, spectator):
-        assert match.left is None
+        assert match.connected
         await server.leave(client)
     return match
 
@@ -169,7 +169,7 @@ async def test_match_with_an_open_seat_is_forgotten_before_those_left_longer_ago
     # One who watches is one who is here. Who has come back and gone has left last.
     back = await server.watch(first.watch_key, **V2)
     await back.receive("presence")
-    assert first.left is None
+    assert first.connected
     await server.leave(back)
     order = [second, first, full]
     for number in range(4):

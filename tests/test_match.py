@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from connect4 import IllegalMove
+from connect4 import Refused
 from events import DRAW, asked, played, present, started, won
 from helpers import DRAWN, RED_WINS
-from match import Match, Refused
+from match import Match
 
 
 class Somebody:
@@ -28,7 +28,7 @@ def start_match(*players, columns=(), code="k7qx2m"):
 
 def test_yellow_s_seat_is_open_until_yellow_moves():
     match = start_match("red", "yellow", columns=[3])
-    with pytest.raises(IllegalMove):
+    with pytest.raises(Refused):
         match.play("yellow", 7)
     assert match.find_seats(match.code) == ["yellow"]
     match.play("yellow", 3)
