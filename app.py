@@ -10,6 +10,7 @@ https://websockets.readthedocs.io/en/stable/intro/tutorial2.html
 
 import argparse
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -56,7 +57,7 @@ CODE_LENGTH = 6
 
 
 def parse(message):
-    """Return the event, a dict with a ``type``, that a message holds."""
+    """Return the event, a dict with a ``type``, of a message; raise :exc:`Refused`."""
     try:
         event = json.loads(message) if isinstance(message, str) else None
     # A message that is nested too deeply is a RecursionError.
@@ -68,7 +69,7 @@ def parse(message):
 
 
 def parse_init(message):
-    """Return the ``init`` event that a message holds."""
+    """Return the ``init`` event of a message; raise :exc:`Refused`."""
     event = parse(message)
     if event["type"] != "init":
         raise Refused('The first event is an "init" event.')
@@ -283,6 +284,8 @@ async def find_seat(key):
 
     Nobody sits in that seat, or only who gave no sign of life.
 
+    Raise :exc:`KeyError` if it leads nowhere.
+
     """
     gone = {None: True}  # connection: whether it gave no sign of life
     while True:
@@ -403,6 +406,9 @@ async def main():
     store, matches = open_games(arguments.games, arguments.port)
     for match in matches:
         keep(match)
+    # Nor before it has its one thread: later, there may be none to be had.
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(executor)
     listening = [sock.getsockname()[0] for sock in servers[0].sockets]
     ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
     try:
@@ -416,7 +422,7 @@ async def main():
 
     for look in itertools.count():
         await asyncio.sleep(SAVE_INTERVAL)
-        if look % 10 == 0:
+        if look % 50 == 0:
             forget_old()
             # A laptop may be on another network by now. In a thread, because Windows
             # may wait for a server of names.

@@ -105,7 +105,7 @@ class Match:
         Open a seat for a player, or for a spectator if ``player`` is None.
 
         Players may open their own seat, and watch then, or the other's if it's free;
-        spectators either if both are.
+        spectators either if both are. Raise :exc:`~connect4.Refused` otherwise.
 
         """
         if self.code is None:
@@ -124,7 +124,7 @@ class Match:
     # The games
 
     def play(self, player, column):
-        """Play a move, and return the row where the checker lands."""
+        """Do what :meth:`connect4.Connect4.play` does, and close the player's seat."""
         row = self.game.play(player, column)
         self.open.discard(player)
         return row
@@ -154,7 +154,7 @@ class Match:
         return events
 
     def ask_rematch(self, player):
-        """Note, and tell, that a player asks for another game."""
+        """Note, and tell, that a player asks for another game; or raise ``Refused``."""
         if not self.game.over:
             raise Refused("The game isn't over yet.")
         if player in self.rematch:
