@@ -14,7 +14,6 @@ import random
 import re
 import sqlite3
 import sys
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -274,7 +273,7 @@ def test_damaged_file_is_set_aside(file, capfd, damage):
     pattern = rf"{file} is damaged \(.*\): set aside as ({file}\.damaged-[-0-9]+)\.\n"
     aside = re.fullmatch(pattern, capfd.readouterr().err)[1]
     # SQLite may have counted in its header that it was opened.
-    assert Path(aside).read_bytes()[100:] == damaged[100:]
+    assert (file.parent / aside).read_bytes()[100:] == damaged[100:]
 
 
 # What a file says that it is, and whose it's then.
