@@ -47,7 +47,7 @@ class Match:
         self.keys = {player: secrets.token_urlsafe(12) for player in PLAYERS}
         self.connected = {}  # connection: player, or None for a spectator
         self.players = {}  # player: connection
-        self.left = time.monotonic()  # when the last connection ended
+        self.left = time.monotonic()  # when a connection ended last
 
     # Who is here
 

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS matches (
     yellow_wins INTEGER NOT NULL,
     rematch TEXT NOT NULL,
     open TEXT NOT NULL,
-    left REAL,                     -- when the last connection ended, by time.time()
+    left REAL,                     -- when a connection ended last, by time.time()
     CHECK (first IN ('red', 'yellow')),
     CHECK (rematch IN ('', 'red', 'yellow', 'red yellow', 'yellow red')),
     CHECK (open IN ('', 'red', 'yellow', 'red yellow', 'yellow red')),
@@ -56,7 +56,7 @@ def make_row(match):
         *match.wins.values(),
         " ".join(match.rematch),
         " ".join(match.open),
-        None if match.connected else epoch + match.left,
+        epoch + match.left,
     )
 
 
@@ -112,7 +112,7 @@ def open_store(path):
             raise ValueError(" ".join(result.split()))
         # By itself, sqlite3 says of text that isn't UTF-8 what it says of a full disk.
         store.text_factory = bytes.decode
-        rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left, rowid")
+        rows = store.execute("SELECT * FROM matches ORDER BY left IS NULL, left")
         return store, [make_match(row) for row in rows]
     except BaseException:
         store.close()

@@ -32,7 +32,7 @@ ip -n {p}laptop link set eth0 up
 
 
 @pytest.fixture
-def room():
+def room(browser):
     """The prefix of the names of two namespaces, on one network."""
     prefix = f"c4-{os.getpid()}-"
     status, text = subprocess.getstatusoutput(ROOM.format(p=prefix))
