@@ -420,16 +420,15 @@ async def main():
     print_addresses(listening, ADDRESSES, arguments.port)
     print("Ctrl-C stops.", flush=True)
 
-    for look in itertools.count():
+    looks = itertools.count()
+    while not stop.is_set():
         await asyncio.sleep(SAVE_INTERVAL)
-        if look % 50 == 0:
+        if next(looks) % 50 == 0:
             forget_old()
             # A laptop may be on another network by now. In a thread, because Windows
             # may wait for a server of names.
             ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
         await save(store)
-        if stop.is_set():
-            break
 
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:
