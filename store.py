@@ -95,10 +95,12 @@ def open_store(path):
         store.execute("PRAGMA locking_mode = EXCLUSIVE")
         with store:
             store.execute("BEGIN EXCLUSIVE")
-            (tables,) = store.execute("SELECT count(*) FROM sqlite_master").fetchone()
             (application,) = store.execute("PRAGMA application_id").fetchone()
             (version,) = store.execute("PRAGMA user_version").fetchone()
-            if tables and application != APPLICATION_ID:
+            # It's 0 in a new file, and in many of other programs, which have tables.
+            if application != APPLICATION_ID and (
+                application or any(store.execute("SELECT 1 FROM sqlite_master"))
+            ):
                 sys.exit(f"{path} belongs to another program. Choose another --games.")
             if version > VERSION:
                 sys.exit(f"{path} belongs to a later version. Choose another --games.")

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 import app
 from events import NOT_FOUND, asked, played, started
 from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, execute, free_port, result
-from store import VERSION, open_games, write
+from store import APPLICATION_ID, VERSION, open_games, write
 
 
 @pytest.fixture
@@ -283,9 +283,23 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("header", "owner"), OTHERS.items())
-def test_file_that_is_not_ours_is_left_alone(file, header, owner):
+def make_without_tables(file):
+    """Make a file of ours that has only the header."""
+    ask(file, f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def make_unreadable(file):
+    """Make a file of which only the header can be read."""
     make_file(file)
+    with file.open("r+b") as database:
+        database.seek(100)
+        database.write(GARBAGE[:900])
+
+
+@pytest.mark.parametrize("make", [make_file, make_unreadable, make_without_tables])
+@pytest.mark.parametrize(("header", "owner"), OTHERS.items())
+def test_file_that_is_not_ours_is_left_alone(file, make, header, owner):
+    make(file)
     ask(file, f"PRAGMA {header}")
     before = contents(file)
     with pytest.raises(SystemExit, match=rf"{file} belongs to {owner}\."):
