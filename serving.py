@@ -144,7 +144,7 @@ def host_names(headers, name):
     """Return the hosts of the addresses in a header, without their ports."""
     # It may come more than once, and proxies add to a list.
     addresses = ",".join(headers.get_all(name)).lower().split(",")
-    hosts = [address.strip().rpartition("/")[2] for address in addresses]
+    hosts = [address.strip().split("://", 1)[-1] for address in addresses]
     return {re.sub(r":[0-9]*$", "", host) for host in hosts}
 
 
@@ -180,9 +180,11 @@ async def listen(handler, host, port):
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
-        upgrades = ",".join(request.headers.get_all("Upgrade")).lower()
         # The library refuses other methods.
-        if "websocket" in upgrades or request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD"):
+            return None
+        upgrades = ",".join(request.headers.get_all("Upgrade")).lower()
+        if "websocket" in upgrades:
             if is_own_origin(request.headers):
                 return None
             return connection.respond(403, "Only this server's own page may connect.\n")

@@ -85,6 +85,7 @@ ANSWERS = [
     ("GET", "/", [], 200),
     ("HEAD", "/nothing", [], 404),
     ("POST", "/main.js", [], 405),
+    ("POST", "/", ["Origin: http://y"], 405),
     ("GET", "/", UPGRADE, 426),
     ("GET", "/", [*UPGRADE, "Origin: http://y"], 403),
 ]
@@ -184,6 +185,7 @@ ORIGINS = {
     "more": (["X-Forwarded-Host: y", "X-Forwarded-Host: x", "Origin: http://x"], 101),
     "longer name": ([HOST, "Origin: http://games.example.evil.example"], 403),
     "user": ([HOST, "Origin: http://games.example:8000@evil.example"], 403),
+    "path": ([HOST, "Origin: http://evil.example/games.example"], 403),
     "null": ([HOST, "Origin: null"], 403),
     "garbage": ([HOST, "Origin: http://[games.example"], 403),
     "no host in either": (["Host:", "Origin: null"], 403),
