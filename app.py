@@ -423,7 +423,7 @@ async def main():
     looks = itertools.count()
     while not stop.is_set():
         await asyncio.sleep(SAVE_INTERVAL)
-        if next(looks) % 50 == 0:
+        if next(looks) % 25 == 0:
             forget_old()
             # A laptop may be on another network by now. In a thread, because Windows
             # may wait for a server of names.

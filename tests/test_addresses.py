@@ -17,19 +17,16 @@ ip link set {name} up
 HOTSPOT = DEVICE.format(name="hotspot", mode="tap", address="192.168.4.1/24")
 CABLE = DEVICE.format(name="cable", mode="tap", address="10.0.0.7/8")
 NO_LEASE = DEVICE.format(name="aaa", mode="tap", address="169.254.7.7/16")
-ASLEEP = DEVICE.format(name="asleep", mode="tap", address="192.168.9.9/24")
-ASLEEP += "ip link set asleep down\n"
+ASLEEP = HOTSPOT.replace(" up", " down").replace("hotspot", "asleep")
 BARE = "ip tuntap add bare mode tap\nip link set bare up\n"
 PUBLIC = DEVICE.format(name="aaa", mode="tap", address="93.184.215.5/24")
 PUBLIC += "ip route add default via 93.184.215.1\n"
 TUNNEL = DEVICE.format(name="aaa", mode="tun", address="10.8.0.2 peer 10.8.0.1")
 TUNNEL += "ip route add default dev aaa\n"
 TUNNEL += "ip route add 0.0.0.0/1 dev aaa\nip route add 128.0.0.0/1 dev aaa\n"
-IPV6 = """
-ip -6 addr add fe80::7/64 dev hotspot nodad
-ip -6 addr add 2001:db8:4::1/64 dev hotspot nodad
-ip -6 route add default dev hotspot
-"""
+IPV6 = "ip -6 addr add fe80::7/64 dev hotspot nodad\n"
+IPV6 += "ip -6 addr add 2001:db8:4::1/64 dev hotspot nodad\n"
+IPV6 += "ip -6 route add default dev hotspot\n"
 
 TELL = """
 import sys

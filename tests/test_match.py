@@ -120,7 +120,6 @@ def test_past_is_all_since_the_game_began(columns, end, base_end):
         # Who asked first is told first.
         match.rematch += ["yellow", "red"]
         end = [*end, asked("yellow"), asked("red")]
-    told = [*map(json.loads, match.past(page=True))]
-    assert told == [started(), *played(*columns), *end]
-    told = [*map(json.loads, match.past(page=False))]
-    assert told == [*played(*columns), *base_end]
+    page, base = [[*map(json.loads, match.past(page=each))] for each in (True, False)]
+    assert page == [started(), *played(*columns), *end]
+    assert base == [*played(*columns), *base_end]

@@ -24,8 +24,6 @@ from helpers import HERE, RED_WINS, TIMEOUT, V2, Server, expect_all, play_moves
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 OPENSSL = shutil.which("openssl")
 
-CONFIGURATION = (HERE / "tests" / "nginx.conf").read_text(encoding="utf-8")
-
 # For openssl: a certificate that is its own authority.
 REQUEST = """
     req -x509 -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost
@@ -65,7 +63,8 @@ async def nginx(launch, tmp_path):
     assert (await helpers.result(process))[0] == 0
 
     programs, port = [await launch(), await launch()], helpers.free_port()
-    block = CONFIGURATION.replace("listen 80;", f"listen 127.0.0.1:{port} ssl;")
+    block = (HERE / "tests" / "nginx.conf").read_text(encoding="utf-8")
+    block = block.replace("listen 80;", f"listen 127.0.0.1:{port} ssl;")
     for place, program in zip(("8010", "8020"), programs, strict=True):
         block = block.replace(f"127.0.0.1:{place}", f"127.0.0.1:{program.port}")
     (tmp_path / "nginx.conf").write_text(SURROUNDINGS.format(block), encoding="utf-8")

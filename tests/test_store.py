@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 import app
 from events import NOT_FOUND, asked, played, started
 from helpers import DRAWN, HERE, RED_WINS, TIMEOUT, V2, execute, free_port, result
-from store import APPLICATION_ID, VERSION, open_games, write
+from store import VERSION, open_games, write
 
 
 @pytest.fixture
@@ -276,31 +276,20 @@ def test_damaged_file_is_set_aside(file, capfd, damage):
     assert (file.parent / aside).read_bytes()[100:] == damaged[100:]
 
 
-# What a file says that it is, and whose it's then.
-OTHERS = {
-    "application_id = 7": "another program",
-    f"user_version = {VERSION + 1}": "a later version",
-}
+# What a file says that it is, from where to 1000 it can't be read, and whose it is.
+OTHERS = [
+    ("application_id = 0", 1000, "another program"),
+    ("application_id = 7", 100, "another program"),
+    (f"user_version = {VERSION + 1}", 100, "a later version"),
+]
 
 
-def make_without_tables(file):
-    """Make a file of ours that has only the header."""
-    ask(file, f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def make_unreadable(file):
-    """Make a file of which only the header can be read."""
+@pytest.mark.parametrize(("header", "start", "owner"), OTHERS)
+def test_file_that_is_not_ours_is_left_alone(file, header, start, owner):
     make_file(file)
-    with file.open("r+b") as database:
-        database.seek(100)
-        database.write(GARBAGE[:900])
-
-
-@pytest.mark.parametrize("make", [make_file, make_unreadable, make_without_tables])
-@pytest.mark.parametrize(("header", "owner"), OTHERS.items())
-def test_file_that_is_not_ours_is_left_alone(file, make, header, owner):
-    make(file)
     ask(file, f"PRAGMA {header}")
+    content = file.read_bytes()
+    file.write_bytes(content[:start] + GARBAGE[start:1000] + content[1000:])
     before = contents(file)
     with pytest.raises(SystemExit, match=rf"{file} belongs to {owner}\."):
         open_games(str(file), 8000)
