@@ -421,7 +421,7 @@ async def main():
     print("Ctrl-C stops.", flush=True)
 
     looks = itertools.count()
-    while not stop.is_set():
+    while True:
         await asyncio.sleep(SAVE_INTERVAL)
         if next(looks) % 25 == 0:
             forget_old()
@@ -429,6 +429,8 @@ async def main():
             # may wait for a server of names.
             ADDRESSES[:] = await asyncio.to_thread(find_addresses, listening)
         await save(store)
+        if stop.is_set():
+            break
 
     # Whoever doesn't close in time is cut off when the event loop ends.
     for server in servers:
