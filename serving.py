@@ -38,8 +38,8 @@ PRESENCE_INTERVAL = 0.2
 # How long a request may be, in bytes.
 MAX_REQUEST = 16 * 1024
 
-# The library logs what is requested and received, and that includes keys. Of what
-# it says, only failures of this program are worth reading.
+# The library logs what is requested and received, and that includes keys. Of what it
+# says, only failures of this program are worth reading; warn() logs at their level.
 LOGGER = logging.getLogger("connect4")
 LOGGER.setLevel(logging.ERROR)
 
