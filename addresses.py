@@ -8,6 +8,7 @@ nothing but a hotspot or a cable, and it may lead through a tunnel.
 
 import contextlib
 import ipaddress
+import pathlib
 import socket
 import sys
 
@@ -24,6 +25,9 @@ QUESTIONS = {
 }
 UP, POINT_TO_POINT = 0x1, 0x10  # flags, in <net/if.h>
 
+# Where Linux lists the IPv6 addresses of all interfaces.
+IPV6_ADDRESSES = pathlib.Path("/proc/net/if_inet6")
+
 # Connecting a UDP socket sends nothing, but chooses an address of this machine. These
 # are reserved for documentation (RFC 5737, RFC 3849), so never on this network.
 ELSEWHERE = {4: (socket.AF_INET, "198.51.100.1"), 6: (socket.AF_INET6, "2001:db8::1")}
@@ -38,12 +42,11 @@ def find_addresses(listening):
 
     """
     found = []
-    by_interface = [each for each in find_by_interface() if not each[1].is_loopback]
+    everywhere = [each for each in find_by_interface() if not each[1].is_loopback]
     for address in map(ipaddress.ip_address, listening):
-        if address.is_unspecified and address.version == 4 and by_interface:
-            found += by_interface
-        elif address.is_unspecified:
-            found += find_by_route(address.version)
+        if address.is_unspecified:
+            family = [each for each in everywhere if each[1].version == address.version]
+            found += family or find_by_route(address.version)
         elif not address.is_loopback:
             found.append((None, address, False))
     return [(name, str(address)) for name, address, _ in sorted(found, key=rank)]
@@ -56,18 +59,23 @@ def rank(found):
 
 
 def find_by_interface():
-    """Yield an interface's name, its IPv4 address, and whether it's a tunnel."""
+    """Yield an interface's name, an address of it, and whether that's in a tunnel."""
     with contextlib.suppress(OSError):
         if fcntl is None:
             for host in socket.gethostbyname_ex(socket.gethostname())[2]:
                 yield None, ipaddress.ip_address(host), False
         elif sys.platform in QUESTIONS:
             for _, name in socket.if_nameindex():
-                yield from ask(name, QUESTIONS[sys.platform])
+                yield from find_ipv4(name, QUESTIONS[sys.platform])
+            for line in IPV6_ADDRESSES.read_text().splitlines():
+                digits, *_, name = line.split()
+                address = ipaddress.ip_address(bytes.fromhex(digits))
+                if not address.is_link_local:
+                    yield name, address, False
 
 
-def ask(name, questions):
-    """Yield the same for one interface, if it's up."""
+def find_ipv4(name, questions):
+    """Yield the same for the IPv4 address of one interface, if it's up."""
     request = name.encode().ljust(256, b"\0")
     # It may have gone meanwhile, or have no IPv4 address.
     with contextlib.suppress(OSError):

@@ -26,7 +26,6 @@ TUNNEL += "ip route add default dev aaa\n"
 TUNNEL += "ip route add 0.0.0.0/1 dev aaa\nip route add 128.0.0.0/1 dev aaa\n"
 IPV6 = "ip -6 addr add fe80::7/64 dev hotspot nodad\n"
 IPV6 += "ip -6 addr add 2001:db8:4::1/64 dev hotspot nodad\n"
-IPV6 += "ip -6 route add default dev hotspot\n"
 
 TELL = """
 import sys
@@ -55,7 +54,7 @@ async def _networks():
 # What is set up, what the server listens on, and where the page can be opened then, the
 # best address first. The interfaces are named where there are several.
 LOCAL, MINE, FIRST = "localhost", "192.168.4.1", "192.168.4.1 (hotspot)"
-IN_TUNNEL, GLOBAL = "10.8.0.2 (aaa)", "[2001:db8:4::1]"
+IN_TUNNEL, GLOBAL = "10.8.0.2 (aaa)", "[2001:db8:4::1] (hotspot)"
 ALL = "0.0.0.0", "::"
 TOLD = {
     "no network": ("", ALL, [LOCAL]),
