@@ -180,9 +180,10 @@ async def listen(handler, host, port):
 
     def respond(connection, request):
         """Answer a request for the page; let a handshake pass."""
-        # The library refuses other methods.
         if request.method not in ("GET", "HEAD"):
-            return None
+            response = connection.respond(405, "Only GET and HEAD are allowed.\n")
+            response.headers["Allow"] = "GET, HEAD"
+            return response
         upgrades = ",".join(request.headers.get_all("Upgrade")).lower()
         if "websocket" in upgrades:
             if is_own_origin(request.headers):
