@@ -37,7 +37,6 @@ class Connect4:
     A game of Connect Four.
 
     ``first`` is the player who moves first: ``PLAYER1`` or ``PLAYER2``.
-    ``turn`` is who moves next; of no meaning when the game is over.
 
     ``moves`` lists the moves so far, as ``(player, column, row)``. ``winner``
     is the player who won, or :obj:`None` as long as nobody has.
@@ -45,11 +44,16 @@ class Connect4:
     """
 
     def __init__(self, first=PLAYER1):
-        self.first = self.turn = first
+        self.first = first
         self.moves = []
         self.winner = None
         self.heights = [0] * COLUMNS
         self.checkers = dict.fromkeys(PLAYERS, 0)
+
+    @property
+    def turn(self):
+        """The player whose turn it is; of no meaning when the game is over."""
+        return OPPONENT[self.moves[-1][0]] if self.moves else self.first
 
     @property
     def over(self):
@@ -81,7 +85,6 @@ class Connect4:
         self.heights[column] += 1
         self.checkers[player] |= 1 << column * COLUMN + row
         self.moves.append((player, column, row))
-        self.turn = OPPONENT[player]
         if four_in_line(self.checkers[player]):
             self.winner = player
         return row
