@@ -94,6 +94,27 @@ def error(websocket, message, **details):
     broadcast([websocket], json.dumps(event))
 
 
+def replay(websocket, match):
+    """Send one client the past, and in connect4.v2 all that a newcomer has to know."""
+    page = websocket.subprotocol is not None
+    events = match.past(page)
+    if page:
+        player = match.connected[websocket]
+        init = {
+            "type": "init",
+            "player": player,
+            "watch": match.watch_key,
+            "code": match.code,
+            "host": ADDRESSES[0][1] if ADDRESSES else None,
+        }
+        if player is not None:
+            init["rejoin"] = match.keys[player]
+        websocket.told = match.presence()
+        events = [json.dumps(init), *events, websocket.told]
+    for event in events:
+        broadcast([websocket], event)
+
+
 def change(match):
     """Have what is new about a match told, and written to the file, in a moment."""
     if not UNTOLD:
@@ -162,27 +183,6 @@ def forget_old():
     kept = [match for match in left if match.left > since][:MAX_KEPT]
     for match in {*left} - {*kept}:
         forget(match)
-
-
-def replay(websocket, match):
-    """Send one client the past, and in connect4.v2 all that a newcomer has to know."""
-    page = websocket.subprotocol is not None
-    events = match.past(page)
-    if page:
-        player = match.connected[websocket]
-        init = {
-            "type": "init",
-            "player": player,
-            "watch": match.watch_key,
-            "code": match.code,
-            "host": ADDRESSES[0][1] if ADDRESSES else None,
-        }
-        if player is not None:
-            init["rejoin"] = match.keys[player]
-        websocket.told = match.presence()
-        events = [json.dumps(init), *events, websocket.told]
-    for event in events:
-        broadcast([websocket], event)
 
 
 def process(websocket, match, event):
