@@ -120,7 +120,8 @@ async def is_alive(websocket):
     """Return whether a connection answers a ping within ``PROBE_TIMEOUT``."""
     if websocket not in PROBES:
         PROBES[websocket] = asyncio.create_task(probe(websocket))
-    # Who has answered may have left in the same moment.
+    # Who has answered may have left in the same moment. (In the reference of websockets
+    # 17, State stands with the Sans-I/O layer.)
     return await PROBES[websocket] and websocket.state is State.OPEN
 
 
