@@ -261,8 +261,7 @@ def main(rounds=3):
         for figure, value in asyncio.run(measure(workload, name)):
             figures.setdefault(figure, {}).setdefault(name, []).append(value)
 
-    print("| | ours | tutorial's way | ratio | least | ratio |")
-    print("|---|" + "---:|" * 5)
+    print("| | ours | tutorial's way | ratio | least | ratio |\n|---|" + "---:|" * 5)
     for figure, values in figures.items():
         ours, *others = [statistics.median(each) for each in values.values()]
         numbers = [ours, *itertools.chain(*([other, ours / other] for other in others))]

@@ -266,14 +266,16 @@ def test_damaged_file_is_set_aside(file, capfd, damage):
         content = bytearray(file.read_bytes())
         content[damage[0]] = damage[1]
         file.write_bytes(content)
+    file.with_name("games.sqlite3-wal").write_bytes(GARBAGE)
     damaged = file.read_bytes()
     store, matches = open_games(str(file), 8000)
     store.close()
     assert (matches, ask(file, "SELECT * FROM matches")) == ([], [])
     pattern = rf"{file} is damaged \(.*\): set aside as ({file}\.damaged-[-0-9]+)\.\n"
-    aside = re.fullmatch(pattern, capfd.readouterr().err)[1]
+    aside = file.parent / re.fullmatch(pattern, capfd.readouterr().err)[1]
+    assert {*contents(file)} == {file.name, aside.name}
     # SQLite may have counted in its header that it was opened.
-    assert (file.parent / aside).read_bytes()[100:] == damaged[100:]
+    assert aside.read_bytes()[100:] == damaged[100:]
 
 
 # What a file says that it is, from where to 1000 it can't be read, and whose it is.
